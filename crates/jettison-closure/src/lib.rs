@@ -1,0 +1,1 @@
+//! Which files a program needs: ELF facts, Go build information, companions.

@@ -1,0 +1,1 @@
+//! One function per deed: build, run, verify, inspect, copy; store, transports.

@@ -1,0 +1,1 @@
+//! Packages as data: dpkg, apk, Debian index, signatures, the composed base.

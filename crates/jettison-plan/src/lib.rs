@@ -1,0 +1,1 @@
+//! The words of a judgement as values: probe, answer, evidence, verdict, and their versioned JSON.

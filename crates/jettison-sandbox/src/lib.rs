@@ -1,0 +1,1 @@
+//! Runs a root file system in namespaces of its own; holds all unsafe code.

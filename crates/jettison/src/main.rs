@@ -1,0 +1,3 @@
+//! The command line: words in, words out.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Layers, generated docs, the test set-up, benchmarks.
+
+fn main() {}
