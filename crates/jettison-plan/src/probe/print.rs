@@ -1,0 +1,54 @@
+//! The grammar of the module's head, written. Parsing what is written gives
+//! the same probe back.
+
+use std::fmt;
+
+use super::words::quote;
+use super::{Action, Expectation, HttpRequest, Probe, Scheme};
+
+pub(super) fn probe(probe: &Probe, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match &probe.action {
+        Action::Http(request) => http(request, f)?,
+        Action::Tcp { port } => write!(f, "tcp:{port}")?,
+        Action::Exec { argv } if argv.len() > 1 && argv[argv.len() - 2] == "->" => {
+            // Only the JSON form can say that the arrow is an argument.
+            write!(
+                f,
+                "exec:{}",
+                serde_json::to_string(argv).map_err(|_| fmt::Error)?
+            )?;
+        }
+        Action::Exec { argv } => {
+            let words: Vec<_> = argv.iter().map(|word| quote(word)).collect();
+            write!(f, "exec:{}", words.join(" "))?;
+        }
+        Action::Shell { command } => write!(f, "sh:{command}")?,
+        Action::Start => f.write_str("start")?,
+        Action::Healthcheck => f.write_str("healthcheck")?,
+        Action::Stop => f.write_str("stop")?,
+    }
+    match probe.expectation {
+        Expectation::Exactly(code) => write!(f, " -> {code}"),
+        Expectation::Success | Expectation::AnyAnswer => Ok(()),
+    }
+}
+
+fn http(request: &HttpRequest, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if request.method != "GET" {
+        write!(f, "{} ", request.method)?;
+    }
+    if request.scheme == Scheme::Https {
+        f.write_str("https")?;
+    }
+    if let Some(port) = request.port {
+        write!(f, ":{port}")?;
+    }
+    f.write_str(&request.path)?;
+    for (name, value) in &request.headers {
+        write!(f, " -H {}", quote(&format!("{name}: {value}")))?;
+    }
+    if let Some(body) = &request.body {
+        write!(f, " -d {}", quote(body))?;
+    }
+    Ok(())
+}
