@@ -1,3 +1,47 @@
-//! Layers, generated docs, the test set-up, benchmarks.
+//! `cargo xtask`: layers, generated docs, the test set-up, benchmarks, the release binary.
+//!
+//! It stands beside the product: no crate uses it and it uses no crate of the product, so that it builds in seconds and
+//! still works when the product does not compile.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool: its output is what it is for"
+)]
 
-fn main() {}
+mod layers;
+mod workspace;
+
+use std::process::ExitCode;
+
+/// What went wrong, in words for the person at the terminal.
+type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+Commands:
+  layers             Check the floors of the crates and the invariants of the sources
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", [].as_slice()),
+    };
+    let outcome = match command {
+        "layers" => layers::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("no such command: {other}\n\n{HELP}").into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
