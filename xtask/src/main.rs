@@ -9,6 +9,8 @@
 )]
 
 mod layers;
+mod processes;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ Usage: cargo xtask COMMAND
 
 Commands:
   layers             Check the floors of the crates and the invariants of the sources
+  test               Run all tests, with the services that they need
 ";
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     };
     let outcome = match command {
         "layers" => layers::run(rest),
+        "test" => test::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

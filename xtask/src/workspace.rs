@@ -38,3 +38,20 @@ pub(crate) fn metadata(root: &Path) -> Result<Value, Problem> {
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
+
+/// The folder that Cargo builds into.
+pub(crate) fn target_dir(root: &Path) -> Result<PathBuf, Problem> {
+    metadata(root)?["target_directory"]
+        .as_str()
+        .map(PathBuf::from)
+        .ok_or_else(|| "cargo metadata names no target directory".into())
+}
+
+/// Finds a program the way a shell does, and in the administrator's folders, which an ordinary PATH may lack.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+}

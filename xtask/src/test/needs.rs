@@ -1,0 +1,163 @@
+//! What the tests need beside a Rust toolchain: one table, and how it comes onto a Debian machine.
+
+use std::process::Command;
+
+use crate::processes::Foreground;
+use crate::{Problem, workspace};
+
+/// A Debian package that some tests need.
+struct Need {
+    package: &'static str,
+    /// The program that shows that it is there, however it came.
+    program: &'static str,
+    why: &'static str,
+    tests: &'static str,
+}
+
+const NEEDS: &[Need] = &[
+    Need {
+        package: "docker.io",
+        program: "dockerd",
+        why: "the engine that our images are for",
+        tests: "load, save and run of built images; docker-daemon: transport",
+    },
+    Need {
+        package: "docker-registry",
+        program: "docker-registry",
+        why: "the reference registry",
+        tests: "docker:// transport: upload, mount, authentication",
+    },
+    Need {
+        package: "skopeo",
+        program: "skopeo",
+        why: "a second reader and writer of every transport",
+        tests: "layouts and archives read and written by both",
+    },
+    Need {
+        package: "buildah",
+        program: "buildah",
+        why: "images with opaque directories and whiteouts of another maker",
+        tests: "the merged tree",
+    },
+    Need {
+        package: "postgresql",
+        program: "pg_ctl",
+        why: "a real service over TLS",
+        tests: "the Go service with a database; run with --service",
+    },
+    Need {
+        package: "uidmap",
+        program: "newuidmap",
+        why: "subordinate user ids",
+        tests: "the sandbox as an ordinary user",
+    },
+    Need {
+        package: "busybox-static",
+        program: "busybox",
+        why: "a whole user land in one static file",
+        tests: "root file systems to run; the shell of run --debug",
+    },
+    Need {
+        package: "binutils",
+        program: "readelf",
+        why: "an independent reader of ELF files",
+        tests: "the closure's ELF facts",
+    },
+];
+
+/// Installs what is missing where that is possible, and answers what could not be had and why.
+pub(crate) fn provide(may_install: bool) -> Result<Vec<String>, Problem> {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_there(need)).collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let obstacle = if !may_install {
+        Some("installing was not wanted")
+    } else if workspace::find_program("apt-get").is_none() {
+        Some("no apt-get on this machine")
+    } else if !nix::unistd::geteuid().is_root() {
+        Some("not root")
+    } else {
+        None
+    };
+    if obstacle.is_none() {
+        install(&missing)?;
+    }
+    let reason = obstacle.unwrap_or("the package could not be installed");
+    Ok(missing
+        .into_iter()
+        .filter(|need| !is_there(need))
+        .map(|need| {
+            format!(
+                "{} ({reason}): {}; for {}",
+                need.package, need.why, need.tests
+            )
+        })
+        .collect())
+}
+
+/// The folder of PostgreSQL's own programs, which Debian keeps off the PATH.
+pub(crate) fn postgres_bin() -> Option<std::path::PathBuf> {
+    if let Some(pg_ctl) = workspace::find_program("pg_ctl") {
+        return pg_ctl.parent().map(std::path::Path::to_path_buf);
+    }
+    let mut versions: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let bin = entry.path().join("bin");
+            bin.join("pg_ctl").is_file().then_some((version, bin))
+        })
+        .collect();
+    versions.sort();
+    versions.pop().map(|(_, bin)| bin)
+}
+
+fn is_there(need: &Need) -> bool {
+    match need.program {
+        "pg_ctl" => postgres_bin().is_some(),
+        program => workspace::find_program(program).is_some(),
+    }
+}
+
+fn install(missing: &[&Need]) -> Result<(), Problem> {
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    println!("installing {}", packages.join(" "));
+    if apt_install(&packages)? {
+        return Ok(());
+    }
+    // A fresh machine has no lists, an old one has lists of packages that are gone.
+    apt(&["update"])?;
+    if apt_install(&packages)? {
+        return Ok(());
+    }
+    // One that is not to be had must not take the others with it.
+    for package in packages {
+        apt_install(&[package])?;
+    }
+    Ok(())
+}
+
+fn apt_install(packages: &[&str]) -> Result<bool, Problem> {
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    arguments.extend(packages);
+    apt(&arguments)
+}
+
+fn apt(arguments: &[&str]) -> Result<bool, Problem> {
+    let mut command = Command::new("apt-get");
+    command
+        .args([
+            "-q",
+            "-o",
+            "DPkg::Lock::Timeout=120",
+            "-o",
+            "Acquire::Retries=3",
+        ])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // Init scripts start nothing: what the tests need is started here, and stopped here.
+        .env("RUNLEVEL", "1");
+    Ok(Foreground::start(&mut command)?.wait()?.success())
+}
