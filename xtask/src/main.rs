@@ -8,6 +8,8 @@
     reason = "a command-line tool: its output is what it is for"
 )]
 
+mod dist;
+mod docs;
 mod layers;
 mod processes;
 mod test;
@@ -24,6 +26,8 @@ Usage: cargo xtask COMMAND
 Commands:
   layers             Check the floors of the crates and the invariants of the sources
   test               Run all tests, with the services that they need
+  docs [--check]     Write the generated pages and tables, or fail when they are stale
+  dist               Build the release binary, one static file
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +39,8 @@ fn main() -> ExitCode {
     let outcome = match command {
         "layers" => layers::run(rest),
         "test" => test::run(rest),
+        "docs" => docs::run(rest),
+        "dist" => dist::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())
