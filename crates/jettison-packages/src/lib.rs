@@ -1,1 +1,20 @@
-//! Packages as data: dpkg, apk, Debian index, signatures, the composed base.
+//! Packages as data: apt sources, signed Debian indexes, `.deb` files, the
+//! base composed from them and its lock, and the packages that an image holds.
+//!
+//! This crate opens no host file, reads no clock and touches no network. Texts
+//! and the time are handed in, bytes come through [`Fetch`], and nothing that
+//! comes through it is believed before its signature or hash was checked.
+
+mod deb822;
+mod error;
+mod fetch;
+mod limits;
+mod time;
+
+pub mod apt;
+pub mod index;
+pub mod release;
+
+pub use error::Error;
+pub use fetch::{Fetch, FetchError, Location, Request};
+pub use limits::PackageLimits;

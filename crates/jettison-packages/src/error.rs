@@ -1,0 +1,115 @@
+//! What can go wrong between a mirror and a composed base.
+
+use std::io;
+
+use crate::fetch::{FetchError, Location};
+use crate::release::VerifyError;
+
+/// Why packages could not be had, or are not what they must be.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No archive is known that could serve the suite.
+    #[error("no Debian archive is known{for_suite}", for_suite = .suite.as_ref().map_or(String::new(), |s| format!(" for {s}")))]
+    NoMirror {
+        /// The suite that was asked for.
+        suite: Option<String>,
+    },
+    /// A file of an archive could not be fetched.
+    #[error("{location}")]
+    Fetch {
+        /// Where it was looked for.
+        location: Location,
+        /// The cause.
+        #[source]
+        source: FetchError,
+    },
+    /// A file ended early, has the wrong hash, or does not decompress.
+    #[error("{what} cannot be read")]
+    Read {
+        /// The file.
+        what: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A Release file is not signed by a known key, or is not the asked one.
+    #[error("{location} does not verify")]
+    Verify {
+        /// Where the file came from.
+        location: Location,
+        /// What is wrong with it.
+        #[source]
+        source: VerifyError,
+    },
+    /// A text contradicts its format.
+    #[error("{what}: {problem}")]
+    Malformed {
+        /// The file or paragraph.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A package is in none of the indexes.
+    #[error("package {name} is not in {suite} for {architecture}")]
+    NoPackage {
+        /// The package.
+        name: String,
+        /// The suite.
+        suite: String,
+        /// Debian's name of the architecture.
+        architecture: String,
+    },
+    /// Something is larger than its bound.
+    #[error("{what} is larger than {limit} bytes")]
+    TooLarge {
+        /// The file.
+        what: String,
+        /// The bound.
+        limit: u64,
+    },
+}
+
+impl Error {
+    /// What the person can do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoMirror { .. } => Some(
+                "name one with --mirror URL, or set `mirror` under [base] in jettison.toml; \
+                 on Debian the machine's own apt sources are used",
+            ),
+            Self::Verify {
+                source: VerifyError::NoKnownKey { .. },
+                ..
+            } => {
+                Some("if the archive is signed with keys of its own, name them with --keyring FILE")
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn malformed(what: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Malformed {
+            what: escape(&what.into()),
+            problem: escape(&problem.into()),
+        }
+    }
+
+    pub(crate) fn read(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Read {
+            what: escape(&what),
+            source,
+        }
+    }
+}
+
+/// Texts from outside may carry terminal escapes.
+pub(crate) fn escape(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_unicode());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
