@@ -1,4 +1,6 @@
 //! One function per deed: build, run, verify, inspect, copy; store, transports.
 
 mod files;
+pub mod prove;
 pub mod store;
+pub mod surroundings;

@@ -8,6 +8,7 @@ mod answer;
 mod evidence;
 mod probe;
 mod verdict;
+pub mod words;
 
 pub use answer::{Answer, Outcome, Text};
 pub use evidence::{Evidence, Isolation, Observation, Subject};

@@ -15,7 +15,6 @@
 
 mod parse;
 mod print;
-mod words;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,7 +1,7 @@
 //! The grammar of the module's head, read.
 
-use super::words::{self, Word};
 use super::{Action, Expectation, HttpRequest, Probe, Scheme};
+use crate::words::{self, Word};
 
 /// Why a text is not a probe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

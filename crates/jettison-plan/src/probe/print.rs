@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use super::words::quote;
 use super::{Action, Expectation, HttpRequest, Probe, Scheme};
+use crate::words::quote;
 
 pub(super) fn probe(probe: &Probe, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match &probe.action {

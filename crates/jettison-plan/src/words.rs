@@ -4,13 +4,15 @@
 /// A word, and whether any part of it was quoted: an unquoted `->` is an
 /// option, a quoted one an argument.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Word {
-    pub(super) text: String,
-    pub(super) quoted: bool,
+pub struct Word {
+    /// The word without its quotes.
+    pub text: String,
+    /// True when any part of it was quoted.
+    pub quoted: bool,
 }
 
 /// Splits a line; `None` when a quote or an escape does not end.
-pub(super) fn split(line: &str) -> Option<Vec<Word>> {
+pub fn split(line: &str) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut current: Option<Word> = None;
     let mut chars = line.chars();
@@ -58,7 +60,7 @@ pub(super) fn split(line: &str) -> Option<Vec<Word>> {
 }
 
 /// Quotes a word where it needs to be.
-pub(super) fn quote(word: &str) -> String {
+pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,?&~".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
