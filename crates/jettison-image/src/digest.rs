@@ -86,7 +86,9 @@ impl FromStr for Digest {
     type Err = DigestParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.strip_prefix("sha256:").ok_or(DigestParseError::Algorithm)?;
+        let digits = text
+            .strip_prefix("sha256:")
+            .ok_or(DigestParseError::Algorithm)?;
         if digits.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(DigestParseError::Hex);
         }
@@ -119,12 +121,20 @@ pub struct Sha256Writer<W> {
 impl<W: Write> Sha256Writer<W> {
     /// Starts hashing in front of `inner`.
     pub fn new(inner: W) -> Self {
-        Self { inner, hasher: Sha256::new(), size_bytes: 0 }
+        Self {
+            inner,
+            hasher: Sha256::new(),
+            size_bytes: 0,
+        }
     }
 
     /// Ends hashing: the inner writer, the digest and the number of bytes.
     pub fn finish(self) -> (W, Digest, u64) {
-        (self.inner, Digest(self.hasher.finalize().into()), self.size_bytes)
+        (
+            self.inner,
+            Digest(self.hasher.finalize().into()),
+            self.size_bytes,
+        )
     }
 }
 
@@ -154,13 +164,21 @@ pub struct VerifyingReader<R> {
 impl<R: Read> VerifyingReader<R> {
     /// Wraps `inner`, whose content must be `size_bytes` long and hash to `expected`.
     pub fn new(inner: R, expected: Digest, size_bytes: u64) -> Self {
-        Self { inner, hasher: Some(Sha256::new()), expected, size_bytes, read_bytes: 0 }
+        Self {
+            inner,
+            hasher: Some(Sha256::new()),
+            expected,
+            size_bytes,
+            read_bytes: 0,
+        }
     }
 }
 
 impl<R: Read> Read for VerifyingReader<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let Some(hasher) = &mut self.hasher else { return Ok(0) };
+        let Some(hasher) = &mut self.hasher else {
+            return Ok(0);
+        };
         if buf.is_empty() {
             return Ok(0);
         }
@@ -184,7 +202,10 @@ impl<R: Read> Read for VerifyingReader<R> {
         }
         let actual = Digest(self.hasher.take().unwrap_or_default().finalize().into());
         if actual != self.expected {
-            return Err(invalid(format!("blob {} has the content of {actual}", self.expected)));
+            return Err(invalid(format!(
+                "blob {} has the content of {actual}",
+                self.expected
+            )));
         }
         Ok(0)
     }

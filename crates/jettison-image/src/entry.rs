@@ -87,6 +87,9 @@ pub struct Timestamp {
 impl Timestamp {
     /// A time in whole seconds.
     pub fn from_seconds(seconds: i64) -> Self {
-        Self { seconds, nanoseconds: 0 }
+        Self {
+            seconds,
+            nanoseconds: 0,
+        }
     }
 }

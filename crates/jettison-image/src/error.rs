@@ -56,6 +56,9 @@ pub enum Error {
 impl Error {
     /// A [`Error::Malformed`] from its two texts.
     pub fn malformed(what: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Malformed { what: what.into(), problem: problem.into() }
+        Self::Malformed {
+            what: what.into(),
+            problem: problem.into(),
+        }
     }
 }

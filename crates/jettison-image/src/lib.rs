@@ -5,14 +5,35 @@
 //! handed in as readers and handed out through writers. Nothing read from
 //! outside is unbounded ([`Limits`]).
 
+pub mod compression;
+mod config;
 mod digest;
 mod entry;
 mod error;
+mod escape;
+mod image;
+mod json;
 mod limits;
+mod manifest;
+pub mod media_type;
 mod path;
+mod platform;
+mod reference;
+mod tree;
 
+pub use config::{Healthcheck, History, ImageConfig, RunConfig};
 pub use digest::{DiffId, Digest, DigestParseError, Sha256Writer, VerifyingReader};
 pub use entry::{Entry, EntryKind, Metadata, Timestamp};
 pub use error::Error;
+pub use escape::escape;
+pub use image::{BlobSource, Image, LayerBlob, NewImage, NewLayer, open_verified, read_blob};
 pub use limits::Limits;
+pub use manifest::{Descriptor, ImageIndex, Manifest, ManifestOrIndex, SelectError};
+pub use media_type::Schema;
 pub use path::{ImagePath, PathError};
+pub use platform::{Platform, PlatformParseError};
+pub use reference::{Reference, ReferenceError, ReferenceProblem};
+pub use tree::{
+    Budget, ContentHash, Follow, Hidden, IndexEntry, LayerIndex, LayerIndexBuilder, Node, NodeKind,
+    Origin, ResolveError, Tree,
+};

@@ -11,6 +11,9 @@ pub struct Limits {
     pub path_bytes: usize,
     /// Components of one path. `PATH_MAX` allows 2 048; nothing honest nests so deep.
     pub path_depth: usize,
+    /// Bytes of all paths, link targets and extended attributes together,
+    /// which are held in memory. Half a million honest entries have about 50 MB.
+    pub name_bytes: u64,
     /// Decompressed bytes of all layers together.
     pub unpacked_bytes: u64,
     /// Bytes of a manifest, config or index; registries refuse manifests over
@@ -30,6 +33,7 @@ impl Default for Limits {
             entries: 600_000,
             path_bytes: 4096,
             path_depth: 256,
+            name_bytes: 128 << 20,
             unpacked_bytes: 100_000_000_000,
             json_bytes: 4 << 20,
             pax_bytes: 1 << 20,

@@ -3,6 +3,8 @@
 use std::borrow::Borrow;
 use std::fmt;
 
+use crate::escape::is_bidi_control;
+
 /// A normalised path inside an image: components joined by `/`, without a
 /// leading or trailing slash and without `.`, `..` or empty components. The
 /// root itself is the empty path. Bytes need not be UTF-8.
@@ -45,6 +47,16 @@ impl ImagePath {
         Ok(Self(path.into()))
     }
 
+    /// Joins what is already known to be components or paths of this form.
+    pub(crate) fn from_components(components: &[&[u8]]) -> Self {
+        let filled: Vec<&[u8]> = components
+            .iter()
+            .copied()
+            .filter(|c| !c.is_empty())
+            .collect();
+        Self(filled.join(&b'/').into())
+    }
+
     /// The bytes, without a leading slash.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -66,7 +78,11 @@ impl ImagePath {
 
     /// The last component; empty for the root.
     pub fn file_name(&self) -> &[u8] {
-        let start = self.0.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
+        let start = self
+            .0
+            .iter()
+            .rposition(|&b| b == b'/')
+            .map_or(0, |at| at + 1);
         &self.0[start..]
     }
 
@@ -116,11 +132,6 @@ impl fmt::Display for DisplayPath<'_> {
         }
         Ok(())
     }
-}
-
-/// Characters that reorder text on a terminal (CVE-2021-42574).
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Debug for ImagePath {
