@@ -1,0 +1,10 @@
+//! One file per command: its arguments, one function, done.
+
+pub mod build;
+pub mod completions;
+pub mod copy;
+pub mod doctor;
+pub mod inspect;
+pub mod run;
+pub mod shared;
+pub mod store;

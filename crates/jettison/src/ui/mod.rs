@@ -1,0 +1,73 @@
+//! Everything that is printed goes through one [`Ui`]: the answer to standard
+//! output, the talk to standard error, both escaped.
+
+pub mod escape;
+mod progress;
+mod table;
+pub mod units;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+pub use progress::TerminalProgress;
+pub use table::Table;
+
+/// Where a command's words go.
+pub struct Ui {
+    quiet: bool,
+    progress: Arc<TerminalProgress>,
+}
+
+impl Ui {
+    /// Talks on standard error unless `quiet`; draws progress on a terminal only.
+    pub fn new(quiet: bool) -> Self {
+        let draws = !quiet && io::stderr().is_terminal();
+        Self { quiet, progress: Arc::new(TerminalProgress::new(draws)) }
+    }
+
+    /// Where long work reports to.
+    pub fn progress(&self) -> Arc<TerminalProgress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// A part of the answer. A reader that went away is not an error.
+    pub fn answer(&self, text: &str) -> Result<(), Failure> {
+        self.progress.clear();
+        written(io::stdout().lock().write_all(escape::lines(text).as_bytes()))
+    }
+
+    /// A part of the answer that is a document.
+    pub fn document(&self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).map_err(Failure::new)?;
+        self.progress.clear();
+        written(io::stdout().lock().write_all((escape::json(text) + "\n").as_bytes()))
+    }
+
+    /// A line of talk.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            self.progress.line(&escape::lines(text));
+        }
+    }
+
+    /// A line of talk that is not left out when quiet.
+    pub fn warn(&self, text: &str) {
+        self.progress.line(&format!("warning: {}", escape::lines(text)));
+    }
+
+    /// The end of a command that could not do its work.
+    pub fn fail(&self, failure: &Failure) {
+        self.progress.line(&escape::lines(&failure.to_string()));
+    }
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(error)),
+        _ => Ok(()),
+    }
+}
