@@ -61,4 +61,16 @@ impl Error {
             problem: problem.into(),
         }
     }
+
+    /// What a failed read means: the error that the reader wrapped where it is
+    /// one of ours, [`Error::Read`] otherwise.
+    pub fn read(what: impl Into<String>, source: io::Error) -> Self {
+        match source.downcast::<Self>() {
+            Ok(own) => own,
+            Err(source) => Self::Read {
+                what: what.into(),
+                source,
+            },
+        }
+    }
 }

@@ -1,10 +1,20 @@
 //! How a layer is packed on the wire: none, gzip or zstd.
 //!
-//! Names, media types and recognition live here; unpacking in Decoder,
-//! packing in Encoder. Refuses what the OCI image-spec does not know
+//! Names, media types and recognition live here; unpacking in [`Decoder`],
+//! packing in [`Encoder`]. Refuses what the OCI image-spec does not know
 //! (bzip2, xz), by name, so that the person sees why.
 
+mod decoder;
+mod encoder;
+mod gzip;
+mod members;
+mod pipeline;
+mod zstd_frames;
+
 use std::fmt;
+
+pub use decoder::Decoder;
+pub use encoder::{Encoder, EncoderOptions, Level};
 
 /// How a layer's tar stream is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -89,5 +99,45 @@ impl fmt::Display for Compression {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_round_trip() {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            for media_type in [
+                compression.oci_media_type(),
+                compression.docker_media_type(),
+            ] {
+                assert_eq!(Compression::of_media_type(media_type), Some(compression));
+            }
+        }
+        assert_eq!(
+            Compression::of_media_type("application/vnd.oci.image.config.v1+json"),
+            None
+        );
+    }
+
+    #[test]
+    fn magic() {
+        fn check(first: &[u8], expected: Result<Compression, &'static str>) {
+            assert_eq!(
+                Compression::detect(first).map_err(|error| error.0),
+                expected,
+                "{first:x?}"
+            );
+        }
+        check(b"", Ok(Compression::None));
+        check(b"bin/sh\0\0", Ok(Compression::None));
+        check(&[0x1f, 0x8b, 8, 0], Ok(Compression::Gzip));
+        check(&[0x28, 0xb5, 0x2f, 0xfd], Ok(Compression::Zstd));
+        check(&[0x52, 0x2a, 0x4d, 0x18, 4, 0], Ok(Compression::Zstd));
+        check(b"\xfd7zXZ\0", Err("xz"));
+        check(b"BZh91AY&SY", Err("bzip2"));
+        check(b"BZhome/file", Ok(Compression::None));
     }
 }
