@@ -8,6 +8,7 @@
     reason = "a command-line tool: its output is what it is for"
 )]
 
+mod bench;
 mod dist;
 mod docs;
 mod layers;
@@ -27,6 +28,7 @@ Commands:
   layers             Check the floors of the crates and the invariants of the sources
   test               Run all tests, with the services that they need
   docs [--check]     Write the generated pages and tables, or fail when they are stale
+  bench [NAME…]      Measure a release build and write docs/results/NAME.json
   dist               Build the release binary, one static file
 ";
 
@@ -40,6 +42,10 @@ fn main() -> ExitCode {
         "layers" => layers::run(rest),
         "test" => test::run(rest),
         "docs" => docs::run(rest),
+        "bench" => bench::run(rest),
+        // Parts of the benches that need a process of their own.
+        "baseline" => bench::baseline::run(rest),
+        "measure" => bench::measure::run(rest),
         "dist" => dist::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

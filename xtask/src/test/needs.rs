@@ -1,5 +1,6 @@
 //! What the tests need beside a Rust toolchain: one table, and how it comes onto a Debian machine.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::processes::Foreground;
@@ -41,7 +42,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         package: "postgresql",
-        program: "pg_ctl",
+        program: "postgres",
         why: "a real service over TLS",
         tests: "the Go service with a database; run with --service",
     },
@@ -63,14 +64,22 @@ const NEEDS: &[Need] = &[
         why: "an independent reader of ELF files",
         tests: "the closure's ELF facts",
     },
+    Need {
+        package: "gnupg",
+        program: "gpg",
+        why: "an independent maker of signatures",
+        tests: "signed Release files, good and bad",
+    },
+    Need {
+        package: "gpgv",
+        program: "gpgv",
+        why: "the verifier that apt itself uses",
+        tests: "signed Release files, good and bad",
+    },
 ];
 
 /// Installs what is missing where that is possible, and answers what could not be had and why.
 pub(crate) fn provide(may_install: bool) -> Result<Vec<String>, Problem> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_there(need)).collect();
-    if missing.is_empty() {
-        return Ok(Vec::new());
-    }
     let obstacle = if !may_install {
         Some("installing was not wanted")
     } else if workspace::find_program("apt-get").is_none() {
@@ -81,12 +90,17 @@ pub(crate) fn provide(may_install: bool) -> Result<Vec<String>, Problem> {
         None
     };
     if obstacle.is_none() {
-        install(&missing)?;
+        // Signed lists of real packages are test data, too.
+        if !has_lists() {
+            apt(&["update"])?;
+        }
+        let missing: Vec<&str> = missing().map(|need| need.package).collect();
+        if !missing.is_empty() {
+            install(&missing)?;
+        }
     }
     let reason = obstacle.unwrap_or("the package could not be installed");
-    Ok(missing
-        .into_iter()
-        .filter(|need| !is_there(need))
+    Ok(missing()
         .map(|need| {
             format!(
                 "{} ({reason}): {}; for {}",
@@ -96,45 +110,64 @@ pub(crate) fn provide(may_install: bool) -> Result<Vec<String>, Problem> {
         .collect())
 }
 
-/// The folder of PostgreSQL's own programs, which Debian keeps off the PATH.
-pub(crate) fn postgres_bin() -> Option<std::path::PathBuf> {
-    if let Some(pg_ctl) = workspace::find_program("pg_ctl") {
-        return pg_ctl.parent().map(std::path::Path::to_path_buf);
-    }
-    let mut versions: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
-        .ok()?
+/// The folder of PostgreSQL's own programs, which Debian keeps off the PATH, newest version first.
+pub(crate) fn postgres_bin() -> Option<PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
         .filter_map(|entry| {
             let entry = entry.ok()?;
-            let version: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let bin = entry.path().join("bin");
-            bin.join("pg_ctl").is_file().then_some((version, bin))
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
         })
         .collect();
     versions.sort();
-    versions.pop().map(|(_, bin)| bin)
+    let on_path = workspace::find_program("postgres")
+        .and_then(|program| program.parent().map(Path::to_path_buf));
+    versions
+        .into_iter()
+        .rev()
+        .map(|(_, bin)| bin)
+        .chain(on_path)
+        .find(|bin| {
+            ["initdb", "pg_ctl", "postgres"]
+                .iter()
+                .all(|program| bin.join(program).is_file())
+        })
+}
+
+fn missing() -> impl Iterator<Item = &'static Need> {
+    NEEDS.iter().filter(|need| !is_there(need))
 }
 
 fn is_there(need: &Need) -> bool {
     match need.program {
-        "pg_ctl" => postgres_bin().is_some(),
+        "postgres" => postgres_bin().is_some(),
         program => workspace::find_program(program).is_some(),
     }
 }
 
-fn install(missing: &[&Need]) -> Result<(), Problem> {
-    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+fn has_lists() -> bool {
+    std::fs::read_dir("/var/lib/apt/lists").is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().ends_with("Release"))
+    })
+}
+
+fn install(packages: &[&str]) -> Result<(), Problem> {
     println!("installing {}", packages.join(" "));
-    if apt_install(&packages)? {
+    if apt_install(packages)? {
         return Ok(());
     }
     // A fresh machine has no lists, an old one has lists of packages that are gone.
     apt(&["update"])?;
-    if apt_install(&packages)? {
+    if apt_install(packages)? {
         return Ok(());
     }
     // One that is not to be had must not take the others with it.
     for package in packages {
-        apt_install(&[package])?;
+        apt_install(&[*package])?;
     }
     Ok(())
 }
