@@ -1,11 +1,10 @@
 //! The tests of `examples/`: projects of their own, outside the workspace, tested with the toolchains of this machine.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use super::runner;
 use super::tally::Tally;
-use crate::processes::Foreground;
 use crate::{Problem, workspace};
 
 /// Runs them all and answers which toolchains could not be had.
@@ -33,7 +32,7 @@ pub(crate) fn run(root: &Path, tally: &mut Tally) -> Result<Vec<String>, Problem
                 .args(["test", "--quiet", "--locked", "--", "--show-output"])
                 .current_dir(&project)
                 .env("CARGO_TARGET_DIR", target);
-            read_lines(&mut command, tally, |tally, line| {
+            runner::run(&mut command, tally, |tally, line| {
                 tally.read_libtest(line).is_some()
             })?;
         } else if project.join("go.mod").is_file() {
@@ -46,39 +45,11 @@ pub(crate) fn run(root: &Path, tally: &mut Tally) -> Result<Vec<String>, Problem
             println!("testing {name}");
             let mut command = Command::new("go");
             command.args(["test", "-v", "./..."]).current_dir(&project);
-            read_lines(&mut command, tally, |tally, line| {
+            runner::run(&mut command, tally, |tally, line| {
                 tally.read_go(line);
                 line.trim_start().starts_with("--- ") || line.starts_with("FAIL")
             })?;
         }
     }
     Ok(without)
-}
-
-/// Runs a test runner, hands its lines to `read`, and prints those that `read` says are worth it.
-pub(crate) fn read_lines(
-    command: &mut Command,
-    tally: &mut Tally,
-    mut read: impl FnMut(&mut Tally, &str) -> bool,
-) -> Result<(), Problem> {
-    let mut runner = Foreground::start(command.stdout(Stdio::piped()))?;
-    let failed_before = tally.failed();
-    if let Some(output) = runner.child().stdout.take() {
-        let mut output = BufReader::new(output);
-        let mut line = Vec::new();
-        while output.read_until(b'\n', &mut line)? > 0 {
-            let text = String::from_utf8_lossy(&line);
-            let text = text.trim_end_matches(['\n', '\r']);
-            if read(tally, text) {
-                println!("{text}");
-            }
-            line.clear();
-        }
-    }
-    let status = runner.wait()?;
-    if !status.success() && tally.failed() == failed_before {
-        tally.runner_failed();
-        println!("the test runner failed: {status}");
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ mod docker;
 mod examples;
 mod needs;
 mod registry;
+mod runner;
 mod tally;
 
 use std::path::Path;
@@ -111,7 +112,7 @@ fn run_with_services(
     }
     // Cargo tells its children where its own workspace is; the tests are told anew.
     leave_no_trace_of_cargo_run(&mut command);
-    examples::read_lines(&mut command, tally, |tally, line| {
+    runner::run(&mut command, tally, |tally, line| {
         tally.read_libtest(line).is_some()
     })?;
     if options.chosen.is_empty() {
