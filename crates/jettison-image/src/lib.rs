@@ -21,6 +21,8 @@ mod path;
 mod platform;
 mod reference;
 pub mod tar;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod tree;
 
 pub use compression::{Compression, Decoder};

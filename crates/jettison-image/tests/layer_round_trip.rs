@@ -46,7 +46,7 @@ fn samples() -> Vec<(Entry, Vec<u8>)> {
     let longest = "x".repeat(120);
     let mut noisy = Vec::new();
     let mut state = 1_u64;
-    for _ in 0..400_000 {
+    for _ in 0..170_000 {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);

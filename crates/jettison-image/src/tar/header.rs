@@ -26,8 +26,8 @@ impl<'a> Block<'a> {
             unsigned += i64::from(byte);
             signed += i64::from(byte.cast_signed());
         }
-        let stated = octal(&bytes[148..156]).ok_or("checksum is not a number")?;
-        if stated != unsigned && stated != signed {
+        let stated = octal(&bytes[148..156]);
+        if stated != Some(unsigned) && stated != Some(signed) {
             return Err("header checksum does not match; not a tar header".into());
         }
         Ok(Self(bytes))

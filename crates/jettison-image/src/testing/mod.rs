@@ -1,0 +1,8 @@
+//! Hostile and odd inputs for tests, made up as they are asked for. Behind
+//! the feature `testing`; no part of what is shipped.
+
+mod tar_block;
+mod tar_corpus;
+
+pub use tar_block::TarBlock;
+pub use tar_corpus::{Expected, TarCase, tar_corpus};
