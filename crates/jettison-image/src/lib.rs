@@ -14,6 +14,7 @@ mod escape;
 mod image;
 mod json;
 pub mod layer;
+pub mod layout;
 mod limits;
 mod manifest;
 pub mod media_type;

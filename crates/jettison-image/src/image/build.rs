@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{BlobSource, Image, LayerBlob};
 use crate::compression::Compression;
 use crate::media_type::Schema;
-use crate::{Descriptor, DiffId, Digest, Error, History, ImageConfig, Manifest};
+use crate::{BuiltLayer, Descriptor, DiffId, Digest, Error, History, ImageConfig, Manifest};
 
 /// The facts about a written layer that manifest and config need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,17 @@ impl From<&LayerBlob> for NewLayer {
         Self {
             digest: layer.descriptor.digest,
             size_bytes: layer.descriptor.size_bytes,
+            diff_id: layer.diff_id,
+            compression: layer.compression,
+        }
+    }
+}
+
+impl From<&BuiltLayer> for NewLayer {
+    fn from(layer: &BuiltLayer) -> Self {
+        Self {
+            digest: layer.digest,
+            size_bytes: layer.size_bytes,
             diff_id: layer.diff_id,
             compression: layer.compression,
         }

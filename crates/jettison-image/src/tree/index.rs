@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::layer::Change;
 use crate::{Entry, EntryKind, Error, ImagePath, Limits, Metadata, Timestamp};
 
 /// What is left of the limits that all layers of an image share.
@@ -92,6 +93,7 @@ pub(super) struct Span {
 pub(super) struct Record {
     pub(super) path: Span,
     pub(super) kind: RecordKind,
+    pub(super) effect: Effect,
     pub(super) ordinal: u32,
     attributes: u32,
     mtime: Timestamp,
@@ -100,6 +102,15 @@ pub(super) struct Record {
 }
 
 const NO_CONTENT: u32 = u32::MAX;
+
+/// A [`Change`] whose path follows from the entry's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Put,
+    Whiteout,
+    Opaque,
+    Ignored,
+}
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RecordKind {
@@ -212,6 +223,12 @@ impl LayerIndexBuilder {
             EntryKind::BlockDevice { major, minor } => RecordKind::BlockDevice { major, minor },
             EntryKind::Fifo => RecordKind::Fifo,
         };
+        let effect = match Change::of(&entry.path, &entry.kind)? {
+            Change::Put => Effect::Put,
+            Change::Whiteout(_) => Effect::Whiteout,
+            Change::Opaque(_) => Effect::Opaque,
+            Change::Ignored => Effect::Ignored,
+        };
         let attributes = self.intern(&entry.metadata, what)?;
         let mtime = entry.metadata.mtime;
         let content = content.map_or(NO_CONTENT, |hash| {
@@ -222,6 +239,7 @@ impl LayerIndexBuilder {
         self.index.records.push(Record {
             path,
             kind,
+            effect,
             ordinal,
             attributes,
             mtime,

@@ -18,14 +18,12 @@
 use std::sync::Arc;
 
 use super::graph::{Graph, Inodes, NONE, Name, ROOT};
-use super::index::{LayerIndex, Record, RecordKind, Span};
+use super::index::{Effect, LayerIndex, Record, RecordKind, Span};
 use crate::{Error, ImagePath, Limits};
 
 /// Links followed for one path; the kernel's MAXSYMLINKS.
 pub(super) const MOST_LINKS: u32 = 40;
 const WHITEOUT: &[u8] = b".wh.";
-const AUFS: &[u8] = b".wh..wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// Everything that merging needs and keeps.
 pub(super) struct Merger<'a> {
@@ -103,9 +101,10 @@ impl<'a> Merger<'a> {
             return self.place_root(own, number, record);
         }
         let (parent_span, base_span) = split(record.path, path);
-        let base = index.bytes(base_span);
-        if base != OPAQUE && (path.starts_with(AUFS) || base.starts_with(AUFS)) {
+        if record.effect != Effect::Put {
             self.shadow.push((own.layer, number));
+        }
+        if record.effect == Effect::Ignored {
             return Ok(());
         }
         let parent = match own.last_parent {
@@ -113,23 +112,17 @@ impl<'a> Merger<'a> {
             _ => self.walk(own, index, record, parent_span)?,
         };
         own.last_parent = Some((parent_span, parent));
-        if base == OPAQUE {
-            own.graph.dentry_mut(parent).opaque = true;
-            self.shadow.push((own.layer, number));
-            return Ok(());
-        }
-        if let Some(hidden) = base.strip_prefix(WHITEOUT) {
-            if matches!(hidden, b"" | b"." | b"..") {
-                return Err(wrong(path, "is a whiteout of nothing"));
+        match record.effect {
+            Effect::Put | Effect::Ignored => {}
+            Effect::Opaque => {
+                own.graph.dentry_mut(parent).opaque = true;
+                return Ok(());
             }
-            let skip = WHITEOUT.len() as u32;
-            let span = Span {
-                start: base_span.start + skip,
-                len: base_span.len - skip,
-            };
-            self.shadow.push((own.layer, number));
-            self.whiteout(own, parent, span, number);
-            return Ok(());
+            Effect::Whiteout => {
+                let span = hidden_name(base_span);
+                self.whiteout(own, parent, span, number);
+                return Ok(());
+            }
         }
         let name = Name {
             layer: own.layer,
@@ -492,6 +485,15 @@ fn split(span: Span, path: &[u8]) -> (Span, Span) {
             len: span.len - base_at,
         },
     )
+}
+
+/// The name that a whiteout hides, which an index has checked to be one.
+fn hidden_name(base: Span) -> Span {
+    let skip = WHITEOUT.len() as u32;
+    Span {
+        start: base.start + skip,
+        len: base.len - skip,
+    }
 }
 
 /// The components of a path or link target, last one first; `..` is kept.

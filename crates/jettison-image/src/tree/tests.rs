@@ -213,9 +213,18 @@ fn entries_below_symlinks() {
 
 #[test]
 fn odd_whiteouts() {
-    check_error(&["f a/.wh. 0"], "/a/.wh.: is a whiteout of nothing");
-    check_error(&["f .wh... 0"], "/.wh...: is a whiteout of nothing");
-    check_error(&["f .wh.. 0"], "/.wh..: is a whiteout of nothing");
+    check_error(
+        &["f a/.wh. 0"],
+        "/a/.wh.: whiteout hides nothing that has a name",
+    );
+    check_error(
+        &["f .wh... 0"],
+        "/.wh...: whiteout hides nothing that has a name",
+    );
+    check_error(
+        &["f .wh.. 0"],
+        "/.wh..: whiteout hides nothing that has a name",
+    );
     check(&["d .wh..wh.plnk\nf .wh..wh.plnk/1 9\nf a 1"], "/a f1 @0");
     check_error(
         &["f / 1"],
