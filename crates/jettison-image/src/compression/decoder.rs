@@ -181,6 +181,7 @@ pub(super) struct Unpacker<R> {
     inner: R,
     input: Buffered,
     step: Box<dyn Step>,
+    is_plain: bool,
     consumed: u64,
     produced: u64,
     limit: u64,
@@ -206,6 +207,7 @@ impl<R: Read> Unpacker<R> {
             inner,
             input,
             step,
+            is_plain: compression == Compression::None,
             consumed: 0,
             produced: 0,
             limit: limits.unpacked_bytes,
@@ -242,6 +244,9 @@ impl<R: Read> Unpacker<R> {
         let mut filled = 0;
         while filled < output.len() {
             if self.input.unread().is_empty() {
+                if self.is_plain {
+                    return self.read_plain(output, filled);
+                }
                 self.input.fetch(&mut self.inner)?;
             }
             let available = self.input.unread();
@@ -260,6 +265,23 @@ impl<R: Read> Unpacker<R> {
                     (true, false) => Err(self.truncated()),
                     (false, _) => Err(invalid("packed data makes no progress")),
                 };
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Without packing nothing needs to be copied from one buffer to another.
+    fn read_plain(&mut self, output: &mut [u8], mut filled: usize) -> io::Result<usize> {
+        while filled < output.len() {
+            let count = read_some(&mut self.inner, &mut output[filled..])?;
+            if count == 0 {
+                break;
+            }
+            filled += count;
+            self.consumed += count as u64;
+            self.produced += count as u64;
+            if self.produced > self.limit {
+                return Err(self.over_limit());
             }
         }
         Ok(filled)

@@ -20,13 +20,13 @@ pub(super) enum Dialect {
 impl<'a> Block<'a> {
     /// Checks the checksum; historic tars summed signed bytes.
     pub(super) fn new(bytes: &'a [u8; BLOCK_BYTES]) -> Result<Self, String> {
-        let (mut unsigned, mut signed) = (0_i64, 0_i64);
-        for (at, &byte) in bytes.iter().enumerate() {
-            let byte = if (148..156).contains(&at) { b' ' } else { byte };
-            unsigned += i64::from(byte);
-            signed += i64::from(byte.cast_signed());
-        }
-        let stated = octal(&bytes[148..156]);
+        // The checksum's own field counts as spaces.
+        let field = &bytes[148..156];
+        let sum = |bytes: &[u8]| bytes.iter().map(|&b| i64::from(b)).sum::<i64>();
+        let high = |bytes: &[u8]| bytes.iter().filter(|&&b| b >= 0x80).count() as i64;
+        let unsigned = sum(bytes) - sum(field) + 8 * i64::from(b' ');
+        let signed = unsigned - 256 * (high(bytes) - high(field));
+        let stated = octal(field);
         if stated != Some(unsigned) && stated != Some(signed) {
             return Err("header checksum does not match; not a tar header".into());
         }

@@ -28,8 +28,9 @@ pub struct Reader<S> {
     unpacked_bytes: u64,
     raw: Vec<u8>,
     content: Content,
-    /// The current entry, for messages.
-    name: String,
+    /// Where the current header begins, and whose it is, for messages.
+    header_at: u64,
+    name: Vec<u8>,
     ended: bool,
 }
 
@@ -54,7 +55,8 @@ impl<S: Source> Reader<S> {
             unpacked_bytes: 0,
             raw: Vec::new(),
             content: Content::default(),
-            name: String::new(),
+            header_at: 0,
+            name: Vec::new(),
             ended: false,
         }
     }
@@ -138,7 +140,7 @@ impl<S: Source> Reader<S> {
         let skipped = self
             .source
             .skip(left)
-            .map_err(|error| Error::read(self.name.as_str(), error))?;
+            .map_err(|error| Error::read(self.what(), error))?;
         self.offset += skipped;
         // Go's reader allows the padding of the last entry to be missing.
         if skipped < self.content.stored {
@@ -157,8 +159,8 @@ impl<S: Source> Reader<S> {
         let mut long_name = Vec::new();
         let mut long_link = Vec::new();
         loop {
-            let at = self.offset;
-            self.name = format!("tar header at byte {at}");
+            self.header_at = self.offset;
+            self.name.clear();
             let Some(bytes) = self.read_header_block()? else {
                 return match self.raw.is_empty() {
                     true => Ok(None),
@@ -167,7 +169,7 @@ impl<S: Source> Reader<S> {
             };
             let block = Block::new(&bytes).map_err(|problem| self.malformed(problem))?;
             let fields = Fields::of_block(&block).map_err(|problem| {
-                self.name = quoted(&block.name());
+                self.name = block.name();
                 self.malformed(problem)
             })?;
             match fields.type_flag {
@@ -209,7 +211,7 @@ impl<S: Source> Reader<S> {
         records: std::ops::Range<usize>,
         (long_name, long_link): (Vec<u8>, Vec<u8>),
     ) -> Result<(Entry, u64), Error> {
-        self.name = quoted(&fields.name);
+        self.name.clone_from(&fields.name);
         let records = self.raw[records].to_vec();
         let parsed = pax::parse(&records).map_err(|problem| self.malformed(problem))?;
         if parsed.len() > pax::RECORDS_LIMIT {
@@ -224,7 +226,7 @@ impl<S: Source> Reader<S> {
         if !long_link.is_empty() {
             fields.link_name = long_link;
         }
-        self.name = quoted(&fields.name);
+        self.name.clone_from(&fields.name);
         if fields.type_flag == 0 && fields.name.ends_with(b"/") {
             fields.type_flag = b'5';
         }
@@ -320,7 +322,7 @@ impl<S: Source> Reader<S> {
                 return Err(self.malformed("sparse name has a NUL byte"));
             }
             fields.name = name.to_vec();
-            self.name = quoted(name);
+            self.name = name.to_vec();
         }
         SparseMap::new(size, map, self.content.stored)
             .map(Some)
@@ -363,12 +365,20 @@ impl<S: Source> Reader<S> {
     /// A whole block; none at the end of the data.
     fn read_block(&mut self) -> Result<Option<[u8; BLOCK_BYTES]>, Error> {
         let mut block = [0; BLOCK_BYTES];
+        if let Ok(buf) = self.source.fill_buf()
+            && let Some(whole) = buf.first_chunk()
+        {
+            block = *whole;
+            self.source.consume(BLOCK_BYTES);
+            self.offset += BLOCK_BYTES as u64;
+            return Ok(Some(block));
+        }
         let mut filled = 0;
         while filled < BLOCK_BYTES {
             let count = match self.source.read(&mut block[filled..]) {
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::read(self.name.as_str(), error)),
+                Err(error) => return Err(Error::read(self.what(), error)),
             };
             if count == 0 {
                 break;
@@ -426,15 +436,23 @@ impl<S: Source> Reader<S> {
 
     fn over_pax_limit(&self) -> Error {
         Error::Limit {
-            what: self.name.clone(),
+            what: self.what(),
             limit: self.limits.pax_bytes,
             unit: "bytes of extended headers",
             flag: "pax-bytes",
         }
     }
 
+    /// The current entry, or where it is when it has no name yet.
+    fn what(&self) -> String {
+        match self.name.is_empty() {
+            true => format!("tar header at byte {}", self.header_at),
+            false => quoted(&self.name),
+        }
+    }
+
     fn malformed(&self, problem: impl Into<String>) -> Error {
-        Error::malformed(self.name.as_str(), problem)
+        Error::malformed(self.what(), problem)
     }
 
     fn truncated(&self) -> Error {
@@ -493,7 +511,7 @@ impl<S: Source> TarEntry<'_, S> {
     /// Writes headers and stored content, padded, as they are in the archive;
     /// the number of bytes. Must come before any other reading.
     pub fn copy_raw(&mut self, sink: &mut dyn Write) -> Result<u64, Error> {
-        let name = self.reader.name.clone();
+        let name = self.reader.what();
         let failed = |source| Error::Write {
             what: name.clone(),
             source,
@@ -530,16 +548,10 @@ impl<S: Source> BufRead for TarEntry<'_, S> {
             }
             Next::Data(left) => left,
         };
-        let Reader {
-            source,
-            content: _,
-            name,
-            ..
-        } = &mut *self.reader;
+        let Reader { source, name, .. } = &mut *self.reader;
         let buf = source.fill_buf()?;
         if buf.is_empty() {
-            let error =
-                Error::malformed(name.as_str(), "archive ends in the middle of its content");
+            let error = Error::malformed(quoted(name), "archive ends in the middle of its content");
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
         }
         Ok(&buf[..(buf.len() as u64).min(left) as usize])
