@@ -1,1 +1,45 @@
 //! Runs a root file system in namespaces of its own; holds all unsafe code.
+//!
+//! [`Sandbox::open`] forks a supervisor into fresh pid, mount and network
+//! namespaces (in a user namespace where the caller is not root). Roots are
+//! filled once ([`RootWriter`]) and stay as they are; every [`Container`]
+//! writes into a layer of its own. Sockets into a container are made in the
+//! sandbox's network and handed to the caller, so that it speaks over an
+//! ordinary [`std::net::TcpStream`].
+//!
+//! Nothing survives: when the sandbox is dropped, or its process or the
+//! supervisor is killed at any moment, processes, mounts and networks are
+//! gone. The crate reads no environment variable, prints nothing, and does
+//! not run a stranger's program without namespaces unless it is told to.
+
+mod cgroup;
+mod container;
+mod copy;
+mod detect;
+mod error;
+mod exit;
+mod ids;
+mod init;
+mod output;
+mod root;
+mod sandbox;
+mod scratch;
+mod spec;
+mod supervisor;
+mod sys;
+mod tier;
+mod wire;
+mod written;
+
+pub use container::{Command, Container, LimitsBy};
+pub use error::Error;
+pub use exit::{Exit, ExitReason};
+pub use output::Output;
+pub use root::{Root, RootReport, RootWriter};
+pub use sandbox::{Options, Sandbox};
+pub use spec::{
+    ContainerSpec, ExecSpec, Mount, MountSource, Network, Profile, ResourceLimits, Stdio,
+    TerminalSize,
+};
+pub use tier::Tier;
+pub use written::{Change, Written};

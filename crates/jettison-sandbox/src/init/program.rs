@@ -1,0 +1,129 @@
+//! The program itself: its environment, its directory, where it is found.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use rustix::process::chdir;
+
+use super::user::User;
+use crate::spec::Profile;
+use crate::sys;
+use crate::tier::Tier;
+use crate::wire::{Failure, FailureKind, StartRequest};
+
+/// Docker's default (moby, `oci/defaults.go`).
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Everything that is still needed when the container is set up.
+pub(super) struct Program<'a> {
+    pub(super) args: &'a [OsString],
+    pub(super) env: Vec<OsString>,
+    pub(super) working_dir: &'a OsStr,
+    pub(super) user: &'a User,
+    /// None: nothing is given up.
+    pub(super) profile: Option<&'a Profile>,
+    pub(super) tier: Tier,
+    pub(super) stdio: [OwnedFd; 3],
+}
+
+/// What docker adds (PATH, HOSTNAME, TERM, HOME), under what the image or the
+/// person sets, under what a further command sets.
+pub(super) fn environment(
+    request: &StartRequest,
+    user: &User,
+    on_top: &[OsString],
+) -> Vec<OsString> {
+    let mut env: Vec<OsString> = Vec::new();
+    let contained = request.root.is_some();
+    if contained {
+        env.push(format!("PATH={PATH}").into());
+        env.push(format!("HOSTNAME={}", request.hostname).into());
+        if request.terminal.is_some() {
+            env.push("TERM=xterm".into());
+        }
+    }
+    for pair in request.env.iter().chain(on_top) {
+        let name = name_of(pair);
+        match env.iter_mut().find(|old| name_of(old) == name) {
+            Some(old) => old.clone_from(pair),
+            None => env.push(pair.clone()),
+        }
+    }
+    if contained && !env.iter().any(|pair| name_of(pair) == b"HOME") {
+        env.push(format!("HOME={}", user.home).into());
+    }
+    env
+}
+
+fn name_of(pair: &OsString) -> &[u8] {
+    pair.as_bytes()
+        .split(|&b| b == b'=')
+        .next()
+        .unwrap_or_default()
+}
+
+impl Program<'_> {
+    pub(super) fn enter_working_dir(&self) -> Result<(), Failure> {
+        if self.working_dir.is_empty() {
+            return Ok(());
+        }
+        chdir(self.working_dir).map_err(|e| {
+            let shown = self.working_dir.to_string_lossy();
+            Failure::step(format!("entering the working directory {shown}"), e)
+        })
+    }
+
+    /// Becomes the program; returns only why it could not.
+    pub(super) fn execute(self) -> Failure {
+        let Some(name) = self.args.first() else {
+            return self.failed("", io::Error::from_raw_os_error(libc::ENOENT));
+        };
+        let shown = name.to_string_lossy().into_owned();
+        let (Some(args), Some(env)) = (c_strings(self.args), c_strings(&self.env)) else {
+            return self.failed(&shown, io::Error::from_raw_os_error(libc::EINVAL));
+        };
+        if name.as_bytes().contains(&b'/') {
+            let error = sys::exec(&args[0], &args, &env);
+            return self.failed(&shown, error);
+        }
+        // As execvp does it: a directory that has it but does not let us
+        // execute it is only remembered.
+        let mut denied = None;
+        let path = self
+            .env
+            .iter()
+            .find_map(|pair| pair.as_bytes().strip_prefix(b"PATH="));
+        for directory in path.unwrap_or(PATH.as_bytes()).split(|&b| b == b':') {
+            let mut candidate = directory.to_vec();
+            if !candidate.is_empty() {
+                candidate.push(b'/');
+            }
+            candidate.extend_from_slice(name.as_bytes());
+            let Some(candidate) = c_string(&OsString::from_vec(candidate)) else {
+                continue;
+            };
+            let error = sys::exec(&candidate, &args, &env);
+            match error.raw_os_error() {
+                Some(libc::ENOENT | libc::ENOTDIR) => {}
+                Some(libc::EACCES) => denied = Some(error),
+                _ => return self.failed(&shown, error),
+            }
+        }
+        let missing = || io::Error::from_raw_os_error(libc::ENOENT);
+        self.failed(&shown, denied.unwrap_or_else(missing))
+    }
+
+    fn failed(&self, program: &str, error: io::Error) -> Failure {
+        Failure::with(FailureKind::Program, program, error)
+    }
+}
+
+fn c_string(text: &OsStr) -> Option<CString> {
+    CString::new(text.as_bytes()).ok()
+}
+
+fn c_strings(list: &[OsString]) -> Option<Vec<CString>> {
+    list.iter().map(|text| c_string(text)).collect()
+}

@@ -1,0 +1,94 @@
+//! Scratch directories on a disk: each locked by its owner for as long as it
+//! lives, so that the next sandbox can tell which were left by a killed one.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+
+use crate::error::Error;
+
+/// A directory that is ours alone.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+    /// Holds the lock. Beside the directory, not in it, so that the directory
+    /// can be removed before the lock is given up.
+    _lock: OwnedFd,
+    lock_path: PathBuf,
+}
+
+impl Scratch {
+    /// Makes a directory below `parent`, and removes those of dead owners.
+    pub(crate) fn create(parent: &Path, name: &str) -> Result<Self, Error> {
+        let failed = |what: &Path| {
+            let step = format!("creating the scratch directory {}", what.display());
+            move |e: std::io::Error| Error::step(step, e)
+        };
+        std::fs::create_dir_all(parent).map_err(failed(parent))?;
+        let parent = std::fs::canonicalize(parent).map_err(failed(parent))?;
+        reap(&parent);
+        let (path, lock_path) = (parent.join(name), parent.join(format!("{name}.lock")));
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let lock = rustix::fs::open(&lock_path, flags, Mode::from_raw_mode(0o600))
+            .map_err(|e| failed(&lock_path)(e.into()))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|e| failed(&lock_path)(e.into()))?;
+        std::fs::create_dir(&path).map_err(failed(&path))?;
+        Ok(Self {
+            path,
+            _lock: lock,
+            lock_path,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+        // Kept where something is left of the directory: whoever can remove
+        // that finds it by its lock.
+        if !self.path.exists() {
+            let _ = std::fs::remove_file(&self.lock_path);
+        }
+    }
+}
+
+/// Directories whose owner is gone; with the lock that proves it.
+pub(crate) fn abandoned(parent: &Path) -> Vec<(PathBuf, PathBuf, OwnedFd)> {
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let lock_path = entry.path();
+        let name = entry.file_name();
+        let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".lock")) else {
+            continue;
+        };
+        if !name.starts_with("jettison-") {
+            continue;
+        }
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(lock) = rustix::fs::open(&lock_path, flags, Mode::empty()) else {
+            continue;
+        };
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            found.push((parent.join(name), lock_path, lock));
+        }
+    }
+    found
+}
+
+fn reap(parent: &Path) {
+    for (path, lock_path, _lock) in abandoned(parent) {
+        let _ = std::fs::remove_dir_all(&path);
+        if !path.exists() {
+            let _ = std::fs::remove_file(&lock_path);
+        }
+    }
+}

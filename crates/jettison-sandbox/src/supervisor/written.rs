@@ -1,0 +1,122 @@
+//! Lists the upper layer of a container.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use jettison_image::Sha256Writer;
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
+
+use super::{Role, Supervisor};
+use crate::sys;
+use crate::wire::{Channel, Failure, Reply};
+use crate::written::{Change, Written};
+
+/// More is not listed: a program that writes so many files is not compared by them.
+const MOST: usize = 200_000;
+
+impl Supervisor<'_> {
+    /// Starts a worker that lists what a container wrote; returns the socket
+    /// from which the list comes.
+    pub(crate) fn list_written(&mut self, container: u64) -> Result<OwnedFd, Failure> {
+        let contained = self.containers.get(&container).ok_or_else(Failure::ended)?;
+        let upper = contained.directory.join("upper");
+        let ours: BTreeSet<&OsStr> = contained.created.iter().map(|path| &**path).collect();
+        let (to, from) = Channel::pair().map_err(|e| Failure::step("creating a socket pair", e))?;
+        let pid = sys::fork_into(0, || {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let mut list = Vec::new();
+            let listed = rustix::fs::openat(CWD, &upper, flags, Mode::empty())
+                .and_then(|upper| walk(&upper, OsStr::new(""), &ours, &mut list));
+            let reply = match listed {
+                Ok(()) => Reply::Written(list),
+                Err(e) => Reply::Failed(Failure::step("listing what was written", e)),
+            };
+            i32::from(to.send(&reply, &[]).is_err())
+        })
+        .map_err(|e| Failure::step("starting to list what was written", e))?;
+        self.adopt(pid, Role::Worker, None, None)?;
+        let from = from.as_fd().try_clone_to_owned();
+        from.map_err(|e| Failure::step("handing over the list", e))
+    }
+}
+
+fn walk(
+    directory: &OwnedFd,
+    path: &OsStr,
+    ours: &BTreeSet<&OsStr>,
+    list: &mut Vec<Written>,
+) -> rustix::io::Result<()> {
+    let mut names: Vec<OsString> = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsStr::from_bytes(&name).to_owned());
+        }
+    }
+    names.sort();
+    for name in names {
+        if list.len() >= MOST {
+            return Ok(());
+        }
+        let mut full = path.to_owned();
+        if !full.is_empty() {
+            full.push("/");
+        }
+        full.push(&name);
+        let stat = statat(directory, &*name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let mut written = Written {
+            path: full.clone(),
+            change: Change::Special,
+            mode: stat.st_mode & 0o7777,
+            size_bytes: 0,
+            sha256: None,
+        };
+        match kind {
+            FileType::RegularFile => {
+                written.change = Change::File;
+                written.size_bytes = u64::try_from(stat.st_size).unwrap_or(0);
+                written.sha256 = hash(directory, &name);
+            }
+            FileType::Symlink => {
+                written.change = Change::Symlink;
+                let target = readlinkat(directory, &*name, Vec::new())?.into_bytes();
+                written.sha256 = Some(jettison_image::Digest::of(&target).as_bytes().to_vec());
+            }
+            FileType::Directory => written.change = Change::Directory,
+            // The overlay's mark for a removed path.
+            FileType::CharacterDevice if stat.st_rdev == 0 => {
+                written.change = Change::Removed;
+                written.mode = 0;
+            }
+            _ => {}
+        }
+        // A mount point that we made is no work of the program's; what the
+        // program put into it is.
+        if !ours.contains(&*full) {
+            list.push(written);
+        }
+        if kind == FileType::Directory {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            walk(
+                &openat(directory, &*name, flags, Mode::empty())?,
+                &full,
+                ours,
+                list,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn hash(directory: &OwnedFd, name: &OsStr) -> Option<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(directory, name, flags, Mode::empty()).ok()?;
+    let mut file = std::fs::File::from(file);
+    let mut hasher = Sha256Writer::new(std::io::sink());
+    std::io::copy(&mut file.by_ref(), &mut hasher).ok()?;
+    Some(hasher.finish().1.as_bytes().to_vec())
+}

@@ -1,0 +1,6 @@
+//! The sandbox with real programs. Every test that needs a privilege or a
+//! program that is missing says so aloud and passes.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
+
+mod basics;
+mod support;
