@@ -52,6 +52,9 @@ pub(super) struct Inode {
     /// for a directory that no entry names.
     pub(super) layer: u32,
     pub(super) record: u32,
+    /// The entry whose metadata counts: unpacking a hard link sets owner,
+    /// mode and times of the file it names, so the last link decides.
+    pub(super) described: (u32, u32),
     pub(super) links: u32,
     /// The layer that removed the last name; [`NONE`] while one is there.
     pub(super) hidden_by: u32,
@@ -72,6 +75,7 @@ impl Inodes {
         self.0.push(Inode {
             layer,
             record,
+            described: (layer, record),
             links: 0,
             hidden_by: NONE,
         });

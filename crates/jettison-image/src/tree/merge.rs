@@ -135,6 +135,13 @@ impl<'a> Merger<'a> {
             }
             RecordKind::HardLink { target } => {
                 let inode = self.link_target(own, index, record, target)?;
+                // A link to a symbolic link leaves that as it is.
+                if !matches!(
+                    self.inodes.kind(inode, self.layers),
+                    RecordKind::Symlink { .. }
+                ) {
+                    self.inodes.0[inode as usize].described = (own.layer, number);
+                }
                 // Linking a name to itself must not lose the file.
                 self.inodes.link(inode);
                 self.bind(own, parent, name, number, inode);

@@ -60,6 +60,7 @@ struct NodeRecord {
 struct InodeRecord {
     layer: u32,
     record: u32,
+    described: (u32, u32),
     links: u32,
     /// The first node, in the order of the tree, that names it.
     first_node: u32,
@@ -191,10 +192,16 @@ impl Tree {
         let number = &mut numbers[inode as usize];
         if *number == NONE {
             *number = self.inodes.len() as u32;
-            let Inode { layer, record, .. } = &inodes.0[inode as usize];
+            let Inode {
+                layer,
+                record,
+                described,
+                ..
+            } = &inodes.0[inode as usize];
             self.inodes.push(InodeRecord {
                 layer: *layer,
                 record: *record,
+                described: *described,
                 links: 0,
                 first_node: node,
             });

@@ -96,31 +96,31 @@ impl<'t> Node<'t> {
 
     /// Permission bits.
     pub fn mode(&self) -> u32 {
-        self.content_entry().map_or(0o755, |entry| entry.mode())
+        self.described_entry().map_or(0o755, |entry| entry.mode())
     }
 
     /// Owner and group.
     pub fn owner(&self) -> (u64, u64) {
-        self.content_entry().map_or((0, 0), |entry| entry.owner())
+        self.described_entry().map_or((0, 0), |entry| entry.owner())
     }
 
     /// Last change of the content.
     pub fn mtime(&self) -> Timestamp {
-        self.content_entry()
+        self.described_entry()
             .map_or(Timestamp::default(), |entry| entry.mtime())
     }
 
     /// Extended attributes.
     pub fn xattrs(&self) -> &'t BTreeMap<Box<[u8]>, Box<[u8]>> {
         static NO_XATTRS: BTreeMap<Box<[u8]>, Box<[u8]>> = BTreeMap::new();
-        self.content_entry()
+        self.described_entry()
             .map_or(&NO_XATTRS, |entry| entry.xattrs())
     }
 
     /// All metadata, PAX records aside; root's, 0755, for a directory that no
     /// entry names.
     pub fn metadata(&self) -> Metadata {
-        match self.content_entry() {
+        match self.described_entry() {
             Some(entry) => entry.metadata(),
             None => Metadata {
                 mode: 0o755,
@@ -221,21 +221,21 @@ impl<'t> Node<'t> {
     }
 
     fn content_entry(&self) -> Option<IndexEntry<'t>> {
-        let inode = self.inode();
-        let layer = self.tree.layers.get(inode.layer as usize)?;
-        (inode.record != NONE).then(|| layer.entry(inode.record))
+        self.entry_of(self.inode().layer, self.inode().record)
+    }
+
+    fn described_entry(&self) -> Option<IndexEntry<'t>> {
+        let (layer, record) = self.inode().described;
+        self.entry_of(layer, record)
+    }
+
+    fn entry_of(&self, layer: u32, record: u32) -> Option<IndexEntry<'t>> {
+        let index = self.tree.layers.get(layer as usize)?;
+        (record != NONE).then(|| index.entry(record))
     }
 
     fn origin_of(&self, layer: u32, record: u32) -> Option<Origin> {
-        if record == NONE {
-            return None;
-        }
-        let entry = self
-            .tree
-            .layers
-            .get(layer as usize)?
-            .entry(record)
-            .ordinal();
+        let entry = self.entry_of(layer, record)?.ordinal();
         Some(Origin { layer, entry })
     }
 
