@@ -5,6 +5,7 @@
 //! handed in as readers and handed out through writers. Nothing read from
 //! outside is unbounded ([`Limits`]).
 
+pub mod account;
 pub mod compression;
 mod config;
 mod digest;

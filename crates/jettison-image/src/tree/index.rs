@@ -18,6 +18,7 @@ pub struct Budget {
     limits: Limits,
     entries: AtomicU64,
     name_bytes: AtomicU64,
+    unpacked_bytes: AtomicU64,
 }
 
 /// The entries of one layer in the order of the layer.
@@ -151,6 +152,7 @@ impl Budget {
             limits: limits.clone(),
             entries: AtomicU64::new(0),
             name_bytes: AtomicU64::new(0),
+            unpacked_bytes: AtomicU64::new(0),
         }
     }
 
@@ -168,6 +170,21 @@ impl Budget {
             limit: self.limits.entries,
             unit: "entries",
             flag: "entries",
+        })
+    }
+
+    fn take_content(&self, bytes: u64, what: impl Fn() -> String) -> Result<(), Error> {
+        // Each layer's reader holds it to the limit, so the sum cannot overflow
+        // before this notices.
+        let before = self.unpacked_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= self.limits.unpacked_bytes {
+            return Ok(());
+        }
+        Err(Error::Limit {
+            what: what(),
+            limit: self.limits.unpacked_bytes,
+            unit: "unpacked bytes",
+            flag: "unpacked-bytes",
         })
     }
 
@@ -205,6 +222,9 @@ impl LayerIndexBuilder {
     ) -> Result<(), Error> {
         let what = || entry.path.display().to_string();
         self.budget.take_entry(what)?;
+        if let EntryKind::File { size_bytes } = entry.kind {
+            self.budget.take_content(size_bytes, what)?;
+        }
         let target = match &entry.kind {
             EntryKind::HardLink { target } => target.as_bytes(),
             EntryKind::Symlink { target } => target,
@@ -323,7 +343,7 @@ impl LayerIndex {
         &self.arena[span.start as usize..][..span.len as usize]
     }
 
-    pub(super) fn entry(&self, record: u32) -> IndexEntry<'_> {
+    pub(crate) fn entry(&self, record: u32) -> IndexEntry<'_> {
         IndexEntry {
             index: self,
             record: &self.records[record as usize],

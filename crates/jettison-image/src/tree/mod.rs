@@ -140,7 +140,7 @@ impl Tree {
             .fold(0, |sum, node| sum.saturating_add(node.size_bytes()))
     }
 
-    fn node(&self, id: u32) -> Node<'_> {
+    pub(crate) fn node(&self, id: u32) -> Node<'_> {
         Node::new(self, id)
     }
 

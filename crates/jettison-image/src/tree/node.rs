@@ -94,6 +94,12 @@ impl<'t> Node<'t> {
         self.origin_of(self.inode().layer, self.inode().record)
     }
 
+    /// Layer and record of the entry that carries the content.
+    pub(crate) fn content_record(&self) -> Option<(u32, u32)> {
+        let inode = self.inode();
+        (inode.record != NONE).then_some((inode.layer, inode.record))
+    }
+
     /// Permission bits.
     pub fn mode(&self) -> u32 {
         self.described_entry().map_or(0o755, |entry| entry.mode())

@@ -1,0 +1,202 @@
+//! Where an image's bytes are: what `jettison inspect` shows, as values.
+//!
+//! Definitions, each sum exact:
+//! - *on the wire*: bytes of the stored layer blobs. A file's share is the
+//!   packed input that was consumed while its content was unpacked, as
+//!   precise as the packing's blocks; headers, padding and what the packing
+//!   adds are the layer's overhead.
+//! - *shipped*: bytes of the regular files of all layers, hard links once.
+//! - *wasted*: shipped minus visible at the end, each byte charged to the
+//!   layer that hid it. Duplicates by content are a number of their own.
+//!
+//! Config and manifest are not counted; they are no files of the image.
+
+mod read;
+mod rows;
+
+use std::sync::Arc;
+
+use crate::{Digest, Error, Image, LayerIndex, Limits, Tree};
+
+pub use rows::{DuplicateRow, FileRow, GroupRow, HiddenRow, PrivilegedRow};
+
+/// Whether and how files are hashed while layers are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Contents {
+    /// Not at all: no duplicates are known.
+    Unhashed,
+    /// By XXH3, which costs next to nothing and tells honest duplicates.
+    #[default]
+    Fast,
+    /// By SHA-256: for whoever needs the digest of a file.
+    Sha256,
+}
+
+/// How layers are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurveyOptions {
+    /// How files are hashed.
+    pub contents: Contents,
+    /// Threads to read layers with; with more than one, unpacking has a
+    /// thread of its own beside each.
+    pub threads: usize,
+}
+
+impl Default for SurveyOptions {
+    fn default() -> Self {
+        Self {
+            contents: Contents::default(),
+            threads: 1,
+        }
+    }
+}
+
+/// An image's tree together with what its bytes cost.
+#[derive(Debug)]
+pub struct Survey {
+    tree: Tree,
+    layers: Vec<LayerAccount>,
+    /// For each layer, by record: what the content costs on the wire.
+    wire: Vec<Vec<u64>>,
+}
+
+/// One layer's part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerAccount {
+    /// The stored blob.
+    pub digest: Digest,
+    /// The command that made it, where the history says.
+    pub created_by: Option<String>,
+    /// Bytes of the stored blob.
+    pub wire_bytes: u64,
+    /// The part of them that no file's content is.
+    pub wire_overhead_bytes: u64,
+    /// Bytes of the uncompressed archive.
+    pub archive_bytes: u64,
+    /// Entries of every kind.
+    pub entries: u64,
+    /// Bytes of its regular files.
+    pub shipped_bytes: u64,
+    /// The part of them that the finished image shows.
+    pub visible_bytes: u64,
+    /// Bytes of this and lower layers that this layer hid.
+    pub hidden_bytes: u64,
+}
+
+/// All layers together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Bytes of the stored blobs.
+    pub wire_bytes: u64,
+    /// The part of them that no file's content is.
+    pub wire_overhead_bytes: u64,
+    /// The part of them that files are which nobody sees.
+    pub wire_wasted_bytes: u64,
+    /// Bytes of all regular files.
+    pub shipped_bytes: u64,
+    /// Bytes of the regular files that are visible.
+    pub visible_bytes: u64,
+    /// Shipped minus visible.
+    pub wasted_bytes: u64,
+    /// Visible regular files, hard links once.
+    pub files: u64,
+    /// Names in the tree, the root aside.
+    pub names: u64,
+}
+
+impl Survey {
+    /// Reads every layer once, verified by blob digest and diff id.
+    pub fn read(image: &Image, options: &SurveyOptions, limits: &Limits) -> Result<Self, Error> {
+        let read = read::layers(image, options, limits)?;
+        let mut indexes: Vec<Arc<LayerIndex>> = Vec::new();
+        let mut wire = Vec::new();
+        let mut layers = Vec::new();
+        for (blob, layer) in image.layers.iter().zip(read) {
+            let files_bytes: u64 = layer.wire.iter().sum();
+            layers.push(LayerAccount {
+                digest: blob.descriptor.digest,
+                created_by: blob.created_by.clone(),
+                wire_bytes: blob.descriptor.size_bytes,
+                wire_overhead_bytes: blob.descriptor.size_bytes.saturating_sub(files_bytes),
+                archive_bytes: layer.archive_bytes,
+                entries: layer.index.len() as u64,
+                shipped_bytes: 0,
+                visible_bytes: 0,
+                hidden_bytes: 0,
+            });
+            indexes.push(Arc::new(layer.index));
+            wire.push(layer.wire);
+        }
+        let tree = Tree::merge(indexes, limits)?;
+        let mut survey = Self { tree, layers, wire };
+        survey.charge();
+        Ok(survey)
+    }
+
+    /// The merged tree.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The tree alone.
+    pub fn into_tree(self) -> Tree {
+        self.tree
+    }
+
+    /// The layers, lowest first.
+    pub fn layers(&self) -> &[LayerAccount] {
+        &self.layers
+    }
+
+    /// The sums.
+    pub fn totals(&self) -> Totals {
+        let sum = |of: fn(&LayerAccount) -> u64| self.layers.iter().map(of).sum::<u64>();
+        let (shipped, visible) = (
+            sum(|layer| layer.shipped_bytes),
+            sum(|layer| layer.visible_bytes),
+        );
+        let first_links = self
+            .tree
+            .iter()
+            .filter(|node| node.is_file() && node.is_first_link());
+        Totals {
+            wire_bytes: sum(|layer| layer.wire_bytes),
+            wire_overhead_bytes: sum(|layer| layer.wire_overhead_bytes),
+            wire_wasted_bytes: self.hidden_files().map(|row| row.wire_bytes).sum(),
+            shipped_bytes: shipped,
+            visible_bytes: visible,
+            wasted_bytes: shipped - visible,
+            files: first_links.count() as u64,
+            names: self.tree.len() as u64 - 1,
+        }
+    }
+
+    fn charge(&mut self) {
+        for node in self
+            .tree
+            .iter()
+            .filter(|node| node.is_file() && node.is_first_link())
+        {
+            if let Some((layer, _)) = node.content_record() {
+                let account = &mut self.layers[layer as usize];
+                account.visible_bytes += node.size_bytes();
+                account.shipped_bytes += node.size_bytes();
+            }
+        }
+        for hidden in self.tree.hidden() {
+            self.layers[hidden.layer as usize].shipped_bytes += hidden.size_bytes;
+            self.layers[hidden.hidden_by as usize].hidden_bytes += hidden.size_bytes;
+        }
+    }
+
+    fn wire_of(&self, layer: u32, record: u32) -> u64 {
+        let wire = self
+            .wire
+            .get(layer as usize)
+            .and_then(|wire| wire.get(record as usize));
+        wire.copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;
