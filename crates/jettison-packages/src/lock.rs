@@ -37,6 +37,9 @@ pub struct LockedBase {
     pub suite: String,
     /// Debian's name of the architecture.
     pub architecture: String,
+    /// Packages that were looked for and that the release does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
     /// The packages, ordered by name.
     #[serde(default, rename = "package")]
     pub packages: Vec<LockedPackage>,
@@ -70,9 +73,12 @@ impl LockedPackage {
 }
 
 impl LockedBase {
-    /// Which of the named packages are not pinned.
+    /// Which of the named packages are neither pinned nor known to be absent.
     pub fn lacks<'a>(&self, names: &[&'a str]) -> Vec<&'a str> {
-        let has: BTreeSet<&str> = self.packages.iter().map(|p| p.name.as_str()).collect();
+        let pinned = self.packages.iter().map(|package| &*package.name);
+        let has: BTreeSet<&str> = pinned
+            .chain(self.absent.iter().map(|name| &**name))
+            .collect();
         names
             .iter()
             .copied()
@@ -161,6 +167,7 @@ mod tests {
         LockedBase {
             suite: suite.into(),
             architecture: architecture.into(),
+            absent: Vec::new(),
             packages: vec![LockedPackage {
                 name: "tzdata".into(),
                 version: version.into(),

@@ -39,8 +39,15 @@ pub struct Resolved {
 }
 
 impl Reader<'_> {
-    /// Finds the newest version of each named package in the release.
-    pub fn resolve(&self, names: &[&str], architecture: &str) -> Result<Resolved, Error> {
+    /// Finds the newest version of each named package in the release. An
+    /// optional one may be missing: some releases have it, some do not.
+    pub fn resolve(
+        &self,
+        names: &[&str],
+        optional: &[&str],
+        architecture: &str,
+    ) -> Result<Resolved, Error> {
+        let all = [names, optional].concat();
         let mut newest: BTreeMap<String, (Role, IndexedPackage)> = BTreeMap::new();
         let mut notes = self.archives.notes.clone();
         for archive in &self.archives.archives {
@@ -51,7 +58,7 @@ impl Reader<'_> {
                 )));
                 continue;
             };
-            for package in self.packages(archive, &release, &root, names, architecture)? {
+            for package in self.packages(archive, &release, &root, &all, architecture)? {
                 let older = newest
                     .get(&package.name)
                     .is_none_or(|(_, known)| known.version < package.version);
@@ -61,12 +68,19 @@ impl Reader<'_> {
             }
         }
         let mut packages = Vec::new();
-        for name in names {
-            let (role, package) = newest.remove(*name).ok_or_else(|| Error::NoPackage {
-                name: (*name).to_owned(),
-                suite: self.archives.suite.clone(),
-                architecture: architecture.to_owned(),
-            })?;
+        let mut absent = Vec::new();
+        for name in all {
+            let Some((role, package)) = newest.remove(name) else {
+                if names.contains(&name) {
+                    return Err(Error::NoPackage {
+                        name: name.to_owned(),
+                        suite: self.archives.suite.clone(),
+                        architecture: architecture.to_owned(),
+                    });
+                }
+                absent.push(name.to_owned());
+                continue;
+            };
             packages.push(LockedPackage {
                 name: package.name,
                 version: package.version.as_str().to_owned(),
@@ -81,6 +95,7 @@ impl Reader<'_> {
         let base = LockedBase {
             suite: self.archives.suite.clone(),
             architecture: architecture.to_owned(),
+            absent,
             packages,
         };
         Ok(Resolved { base, notes })
@@ -226,7 +241,8 @@ impl Reader<'_> {
             stored.as_slice(),
             index.compression,
             self.limits.index_bytes,
-        );
+        )
+        .map_err(Error::read(index.path.as_str()))?;
         let packages = read_packages(unpacked, &self.limits, |name| names.contains(&name))?;
         let fits =
             |package: &IndexedPackage| ["all", architecture].contains(&&*package.architecture);

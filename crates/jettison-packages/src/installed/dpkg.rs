@@ -22,7 +22,13 @@ pub(super) fn is_database(path: &[u8]) -> bool {
         || below(INFO).is_some_and(|name| name.ends_with(b".list") || name.ends_with(b".md5sums"))
 }
 
-pub(super) fn scan(scan: &mut Scan<'_>) {
+/// A record of `status.d`.
+pub(super) fn is_record(path: &[u8]) -> bool {
+    path.strip_prefix(STATUS_D.as_bytes())
+        .is_some_and(|name| !name.contains(&b'/') && !name.ends_with(b".md5sums"))
+}
+
+pub(super) fn scan(scan: &mut Scan<'_>, records: &[ImagePath]) {
     let diversions = scan.content(&known(DIVERSIONS)).unwrap_or_default();
     let diversions = parse_diversions(&String::from_utf8_lossy(&diversions));
     let status = known(STATUS);
@@ -30,26 +36,16 @@ pub(super) fn scan(scan: &mut Scan<'_>) {
         read_status(scan, &status, &content, &diversions);
     }
 
-    let mut records = Vec::new();
-    scan.files.for_each_path(&mut |path, is_directory| {
-        let name = path.as_bytes().strip_prefix(STATUS_D.as_bytes());
-        let is_record = name.is_some_and(|name| {
-            !name.contains(&b'/') && !name.ends_with(b".md5sums") && !is_directory
-        });
-        if is_record {
-            records.push(path.clone());
-        }
-    });
     for record in records {
-        let Some(content) = scan.content(&record) else {
+        let Some(content) = scan.content(record) else {
             continue;
         };
         let mut paths = Vec::new();
-        if let Some(sums) = sibling(&record, b".md5sums").and_then(|path| scan.content(&path)) {
+        if let Some(sums) = sibling(record, b".md5sums").and_then(|path| scan.content(&path)) {
             paths = md5sums_paths(&sums);
         }
         paths.push(record.clone());
-        read_record(scan, &record, &content, paths);
+        read_record(scan, record, &content, paths);
     }
 }
 

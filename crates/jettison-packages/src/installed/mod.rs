@@ -13,6 +13,7 @@ mod owners;
 mod purl;
 mod python;
 mod ruby;
+mod tree_files;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use jettison_image::ImagePath;
 
 pub use os_release::OsRelease;
 pub use owners::Ownership;
+pub use tree_files::TreeFiles;
 
 use crate::PackageLimits;
 use owners::{Draft, Owners};
@@ -35,9 +37,9 @@ pub trait Files {
     fn content(&self, path: &ImagePath) -> Option<Cow<'_, [u8]>>;
     /// Every path of the tree, once each.
     fn for_each_path(&self, visit: &mut dyn FnMut(&ImagePath, bool));
-    /// This path with links among its directories followed inside the image,
-    /// the last component as it is; none where a directory is missing.
-    fn real_path(&self, path: &ImagePath) -> Option<ImagePath>;
+    /// A directory with every link in its path followed inside the image; none
+    /// where there is no such directory.
+    fn real_directory(&self, directory: &ImagePath) -> Option<ImagePath>;
 }
 
 /// True for files whose content [`scan`] may ask for, so that one pass over the
@@ -159,14 +161,15 @@ pub fn scan(files: &dyn Files, limits: &PackageLimits) -> Installed {
         notes: Vec::new(),
     };
     let os = os_release::read(files);
-    dpkg::scan(&mut scan);
-    apk::scan(&mut scan);
     let mut records = Records::default();
     files.for_each_path(&mut |path, is_directory| {
         if !is_directory && records.count() < limits.packages {
             records.take(path);
         }
     });
+    // The system's packages first: their word on a file counts most.
+    dpkg::scan(&mut scan, &records.dpkg);
+    apk::scan(&mut scan);
     python::scan(&mut scan, &records.python);
     node::scan(&mut scan, &records.npm);
     ruby::scan(&mut scan, &records.gems);
@@ -192,9 +195,10 @@ pub fn scan(files: &dyn Files, limits: &PackageLimits) -> Installed {
     }
 }
 
-/// Files that tell of language packages, found in one walk.
+/// Files that tell of one package each, found in one walk.
 #[derive(Default)]
 struct Records {
+    dpkg: Vec<ImagePath>,
     python: Vec<ImagePath>,
     npm: Vec<ImagePath>,
     gems: Vec<ImagePath>,
@@ -202,11 +206,13 @@ struct Records {
 
 impl Records {
     fn count(&self) -> usize {
-        self.python.len() + self.npm.len() + self.gems.len()
+        self.dpkg.len() + self.python.len() + self.npm.len() + self.gems.len()
     }
 
     fn take(&mut self, path: &ImagePath) {
-        if python::is_record(path.as_bytes()) {
+        if dpkg::is_record(path.as_bytes()) {
+            self.dpkg.push(path.clone());
+        } else if python::is_record(path.as_bytes()) {
             self.python.push(path.clone());
         } else if node::is_database(path.as_bytes()) {
             self.npm.push(path.clone());

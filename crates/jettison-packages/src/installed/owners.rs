@@ -144,10 +144,7 @@ fn real_path(
     let real = match directories.get(&parent) {
         Some(known) => known,
         None => {
-            // Asked with a last component of its own, so that the directory
-            // itself is followed.
-            let inside = parent.join("_").ok()?;
-            let real = files.real_path(&inside).and_then(|inside| inside.parent());
+            let real = files.real_directory(&parent);
             directories.entry(parent.clone()).or_insert(real)
         }
     };
