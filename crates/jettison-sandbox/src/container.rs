@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::listener::Listener;
 use crate::output::{Capture, Output};
 use crate::root::Root;
 use crate::sandbox::{Link, own_stream, pipe};
@@ -228,6 +229,15 @@ impl Container {
     /// The other end of its terminal, if it was started with one.
     pub fn terminal(&self) -> Option<&OwnedFd> {
         self.running.terminal.as_ref()
+    }
+
+    /// The ports on which it accepts connections, whichever of its processes does.
+    pub fn listeners(&self) -> Result<Vec<Listener>, Error> {
+        let request = Request::Listeners { container: self.id };
+        match self.link.call(&request, &[])? {
+            (Reply::Listeners(listeners), _) => Ok(listeners),
+            _ => Err(Error::Gone),
+        }
     }
 
     /// Adds a line to its `/etc/hosts`.

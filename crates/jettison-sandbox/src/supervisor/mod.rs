@@ -6,6 +6,7 @@
 //! and network namespaces end with it.
 
 pub(crate) mod enter;
+mod listeners;
 pub(crate) mod netlink;
 pub(crate) mod network;
 pub(crate) mod reap;
@@ -185,6 +186,9 @@ impl<'a> Supervisor<'a> {
             } => {
                 self.add_host(container, &name, address)?;
                 Ok((Reply::Done, None))
+            }
+            Request::Listeners { container } => {
+                Ok((Reply::Listeners(self.listeners(container)?), None))
             }
             Request::Written { container } => {
                 Ok((Reply::Done, Some(self.list_written(container)?)))

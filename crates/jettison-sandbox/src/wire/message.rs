@@ -51,6 +51,10 @@ pub(crate) enum Request {
     Written {
         container: u64,
     },
+    /// The ports on which a container accepts connections.
+    Listeners {
+        container: u64,
+    },
 }
 
 /// What the supervisor answers; `Failed` to anything.
@@ -61,6 +65,7 @@ pub(crate) enum Reply {
     Started(Started),
     Address(Ipv4Addr),
     Written(Vec<crate::written::Written>),
+    Listeners(Vec<crate::listener::Listener>),
     /// From a newborn supervisor: map the ids of my user namespace, please.
     MapIds,
     /// The supervisor is ready.
@@ -281,6 +286,7 @@ wire_enum!(Request {
     8 => Address { service },
     9 => AddHost { container, name, address },
     10 => Written { container },
+    11 => Listeners { container },
 });
 wire_enum!(Reply {
     0 => Done,
@@ -288,6 +294,7 @@ wire_enum!(Reply {
     2 => Started(started),
     3 => Address(address),
     4 => Written(written),
+    7 => Listeners(listeners),
     5 => MapIds,
     6 => Ready,
 });
