@@ -42,3 +42,51 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// The names under which [`Limits::set`] knows the bounds.
+    pub const NAMES: [&str; 9] = [
+        "entries",
+        "path-bytes",
+        "path-depth",
+        "name-bytes",
+        "unpacked-bytes",
+        "json-bytes",
+        "pax-bytes",
+        "layers",
+        "manifests",
+    ];
+
+    /// Sets a bound by its name; false when there is none of that name.
+    pub fn set(&mut self, name: &str, value: u64) -> bool {
+        let count = usize::try_from(value).unwrap_or(usize::MAX);
+        match name {
+            "entries" => self.entries = value,
+            "path-bytes" => self.path_bytes = count,
+            "path-depth" => self.path_depth = count,
+            "name-bytes" => self.name_bytes = value,
+            "unpacked-bytes" => self.unpacked_bytes = value,
+            "json-bytes" => self.json_bytes = value,
+            "pax-bytes" => self.pax_bytes = value,
+            "layers" => self.layers = count,
+            "manifests" => self.manifests = count,
+            _ => return false,
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Limits;
+
+    #[test]
+    fn every_name_sets_a_bound() {
+        for name in Limits::NAMES {
+            let mut limits = Limits::default();
+            assert!(limits.set(name, 7), "{name}");
+            assert_ne!(limits, Limits::default(), "{name}");
+        }
+        assert!(!Limits::default().set("nonsense", 7));
+    }
+}
