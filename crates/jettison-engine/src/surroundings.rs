@@ -24,6 +24,31 @@ pub struct Surroundings {
     pub processes: Option<u64>,
 }
 
+impl Surroundings {
+    /// `NAME:VARIABLE=VALUE` for the companion NAME.
+    ///
+    /// # Errors
+    /// Another form, or a companion that is not there.
+    pub fn add_service_env(
+        &mut self,
+        word: &str,
+        inherited: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), SurroundingsError> {
+        let bad =
+            || SurroundingsError::new(word, "NAME:VARIABLE=VALUE with the NAME of a --service");
+        let (name, pair) = word.split_once(':').ok_or_else(bad)?;
+        let service = self
+            .services
+            .iter_mut()
+            .find(|service| service.name == name);
+        service
+            .ok_or_else(bad)?
+            .env
+            .extend(parse_env(pair, inherited)?);
+        Ok(())
+    }
+}
+
 /// Why a word of the surroundings is not understood.
 #[derive(Debug, thiserror::Error)]
 #[error("`{given}` is not {expected}")]

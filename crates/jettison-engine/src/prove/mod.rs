@@ -1,12 +1,334 @@
 //! Starts an image and asks it what it was asked to answer.
 
+mod container;
 mod http;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+mod root;
 mod running;
+mod services;
 mod symptoms;
 mod verdict;
 
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use jettison_image::{Image, Platform};
+use jettison_plan::{Evidence, Isolation, Observation, Probe, Subject, Verdict};
+use jettison_sandbox::{ContainerSpec, Mount, MountSource, Options, Profile, Sandbox, Tier};
+
+use crate::Context;
+use crate::build::{exposed_ports, healthcheck_argv};
+use crate::surroundings::Surroundings;
+use container::{SandboxRunner, limits, signal_number};
+use judge::{Judgement, Questions, judge};
+use root::prepare_root;
+use services::Services;
+
+pub(crate) use container::limits as container_limits;
+pub(crate) use root::prepare_root as prepare;
 pub use running::RunError;
+pub(crate) use services::{Services as Companions, join};
 pub use symptoms::Symptom;
+
+/// What is to be proven of an image.
+pub struct ProveRequest<'a> {
+    /// The image.
+    pub image: &'a Image,
+    /// Nothing writable, no capabilities, not root: for images that recipes
+    /// build. Else as Docker would run it.
+    pub hardened: bool,
+    /// What must be answered.
+    pub probes: &'a [Probe],
+    /// What the program needs around it.
+    pub surroundings: &'a Surroundings,
+    /// From the start to the last good answer.
+    pub timeout: Duration,
+    /// The image's program on this machine, when it was just built from the
+    /// person's own sources: it may run without a sandbox where there is none.
+    pub own_program: Option<&'a Path>,
+}
+
+/// What was found out.
+#[derive(Debug)]
+pub struct Proof {
+    /// The document.
+    pub evidence: Evidence,
+    /// Everything the program said, last words at the end.
+    pub output: String,
+    /// What its last words mean, where they are known.
+    pub symptom: Option<&'static Symptom>,
+}
+
+/// Why nothing could be found out.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// The sandbox failed.
+    #[error(transparent)]
+    Sandbox(#[from] jettison_sandbox::Error),
+    /// The image cannot be read.
+    #[error(transparent)]
+    Image(#[from] jettison_image::Error),
+    /// Something could not be run for a reason of our own.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A companion does not run.
+    #[error("service {name}: {problem}")]
+    Service {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl ProveError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Sandbox(error) => error.hint(),
+            Self::Service { .. } => Some(
+                "check --service: NAME=tcp:HOST:PORT for a server that is there, \
+                 'NAME=IMAGE [COMMAND…]' for a companion; --service-env NAME:VARIABLE=VALUE"
+                    .to_owned(),
+            ),
+            Self::Image(_) | Self::Run(_) => None,
+        }
+    }
+}
+
+/// Runs the image and asks.
+pub fn prove(request: &ProveRequest<'_>, context: &Context) -> Result<Proof, ProveError> {
+    let platform = request.image.config.platform();
+    if let Some(reason) = foreign(&platform) {
+        return Ok(unrun(request, &platform, reason));
+    }
+    let options = Options {
+        scratch_dir: context.scratch().ok(),
+        ..Options::default()
+    };
+    let sandbox = match Sandbox::open(&options) {
+        Ok(sandbox) if sandbox.tier().contains_strangers() => sandbox,
+        other => return without_sandbox(request, &platform, &options, other),
+    };
+    let item = context.progress.begin("preparing the container", None);
+    let root = prepare_root(&sandbox, request.image, &context.limits)?;
+    drop(item);
+    let services = Services::start(&sandbox, request.surroundings, context)?;
+    let mut spec = container_spec(request);
+    spec.hosts.extend(services.hosts.clone());
+    let runner = SandboxRunner {
+        sandbox: &sandbox,
+        root: Some(&root),
+        spec,
+        stop_signal: signal_number(request.image.config.run.stop_signal.as_deref()),
+    };
+    let item = context.progress.begin("asking the running program", None);
+    let mut judgement = judge(&runner, &questions(request))?;
+    drop(item);
+    for name in services.ended() {
+        judgement.notes.push(format!(
+            "companion container {name} ended while it was needed"
+        ));
+    }
+    let isolation = Isolation::Sandbox {
+        tier: sandbox.tier().to_string(),
+        profile: if request.hardened {
+            "hardened"
+        } else {
+            "as shipped"
+        }
+        .to_owned(),
+    };
+    Ok(proof(request, &platform, isolation, judgement))
+}
+
+/// The person's own program as a plain child; anybody else's not at all.
+fn without_sandbox(
+    request: &ProveRequest<'_>,
+    platform: &Platform,
+    options: &Options,
+    opened: Result<Sandbox, jettison_sandbox::Error>,
+) -> Result<Proof, ProveError> {
+    let reason = match opened {
+        Ok(sandbox) => format!("only {} is possible here", sandbox.tier()),
+        Err(error) => error.to_string(),
+    };
+    let Some(program) = request.own_program else {
+        let reason = format!("no sandbox for other people's programs: {reason}");
+        return Ok(unrun(request, platform, reason));
+    };
+    let options = Options {
+        tier: Some(Tier::Unisolated),
+        ..options.clone()
+    };
+    let sandbox = Sandbox::open(&options)?;
+    let mut spec = container_spec(request);
+    spec.mounts.clear();
+    let arguments = spec.args.split_off(spec.args.len().min(1));
+    spec.args = std::iter::once(program.as_os_str().to_owned())
+        .chain(arguments)
+        .collect();
+    let runner = SandboxRunner {
+        sandbox: &sandbox,
+        root: None,
+        spec,
+        stop_signal: signal_number(request.image.config.run.stop_signal.as_deref()),
+    };
+    let judgement = judge(&runner, &questions(request))?;
+    Ok(proof(
+        request,
+        platform,
+        Isolation::Unisolated { reason },
+        judgement,
+    ))
+}
+
+fn proof(
+    request: &ProveRequest<'_>,
+    platform: &Platform,
+    isolation: Isolation,
+    judgement: Judgement,
+) -> Proof {
+    let evidence = Evidence {
+        schema: Evidence::SCHEMA.to_owned(),
+        subject: subject(request, platform),
+        isolation,
+        ready_after_ms: judgement.ready_after.map(|time| time.as_millis() as u64),
+        observations: judgement.observations,
+        notes: judgement.notes,
+        verdict: judgement.verdict,
+    };
+    Proof {
+        evidence,
+        output: judgement.output,
+        symptom: judgement.symptom,
+    }
+}
+
+fn unrun(request: &ProveRequest<'_>, platform: &Platform, reason: String) -> Proof {
+    let evidence = Evidence {
+        schema: Evidence::SCHEMA.to_owned(),
+        subject: subject(request, platform),
+        isolation: Isolation::NotRun { reason },
+        ready_after_ms: None,
+        observations: Vec::<Observation>::new(),
+        notes: Vec::new(),
+        verdict: Verdict::CouldNotTell,
+    };
+    Proof {
+        evidence,
+        output: String::new(),
+        symptom: None,
+    }
+}
+
+fn subject(request: &ProveRequest<'_>, platform: &Platform) -> Subject {
+    Subject {
+        manifest: request.image.manifest_digest.to_string(),
+        platform: platform.to_string(),
+    }
+}
+
+/// Why a platform cannot be run here.
+fn foreign(platform: &Platform) -> Option<String> {
+    let host = Platform::host();
+    if platform.os != host.os {
+        return Some(format!("it is for {platform}, this machine is {host}"));
+    }
+    if platform.architecture == host.architecture {
+        return None;
+    }
+    let emulator = emulator(&platform.architecture);
+    emulator
+        .is_none()
+        .then(|| format!("it is for {platform}, this machine is {host} and has no emulator for it"))
+}
+
+/// The user-mode emulator that the kernel starts for another processor's
+/// programs (binfmt_misc).
+fn emulator(architecture: &str) -> Option<String> {
+    let processor = match architecture {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        "386" => "i386",
+        other => other,
+    };
+    let name = format!("qemu-{processor}");
+    let registered = Path::new("/proc/sys/fs/binfmt_misc").join(&name);
+    let enabled = std::fs::read_to_string(registered).is_ok_and(|text| text.starts_with("enabled"));
+    enabled.then_some(name)
+}
+
+fn questions(request: &ProveRequest<'_>) -> Questions {
+    let config = &request.image.config;
+    Questions {
+        probes: request.probes.to_vec(),
+        exposed: exposed_ports(config),
+        healthcheck: healthcheck_argv(config),
+        timeout: request.timeout,
+    }
+}
+
+fn container_spec(request: &ProveRequest<'_>) -> ContainerSpec {
+    let run = &request.image.config.run;
+    let surroundings = request.surroundings;
+    let mut with_env = run.clone();
+    for (name, value) in &surroundings.env {
+        with_env.set_env(name, value);
+    }
+    ContainerSpec {
+        profile: if request.hardened {
+            Profile::HARDENED
+        } else {
+            Profile::AS_SHIPPED
+        },
+        args: run.argv().iter().map(OsString::from).collect(),
+        env: with_env.env.iter().map(OsString::from).collect(),
+        user: run.user.clone(),
+        working_dir: run.working_dir.clone().into(),
+        hosts: surroundings
+            .hosts
+            .iter()
+            .filter_map(|host| match host.address {
+                std::net::IpAddr::V4(address) => Some((host.name.clone(), address)),
+                std::net::IpAddr::V6(_) => None,
+            })
+            .collect(),
+        mounts: mounts(request),
+        limits: limits(surroundings.memory_bytes, surroundings.processes),
+        ..ContainerSpec::default()
+    }
+}
+
+/// A writable `/tmp` for a hardened program, the image's volumes, and copies
+/// of the person's own.
+fn mounts(request: &ProveRequest<'_>) -> Vec<Mount> {
+    let mut mounts = Vec::new();
+    if request.hardened {
+        // As `docker run --read-only --tmpfs /tmp`; deployments give the same.
+        let source = MountSource::Tmpfs {
+            size_bytes: 256 << 20,
+            mode: 0o1777,
+        };
+        mounts.push(Mount {
+            source,
+            target: "/tmp".into(),
+            read_only: false,
+        });
+    }
+    let volumes = request.image.config.run.volumes.iter();
+    mounts.extend(volumes.map(|path| Mount {
+        source: MountSource::ImageVolume,
+        target: path.into(),
+        read_only: false,
+    }));
+    mounts.extend(request.surroundings.volumes.iter().map(|volume| Mount {
+        source: MountSource::HostCopy(volume.host.clone()),
+        target: volume.path.clone().into(),
+        read_only: volume.read_only,
+    }));
+    mounts
+}

@@ -59,7 +59,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// A closure for `map_err` that names what was tried on which file.
-    pub(super) fn io(deed: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(deed: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { deed, path, source }
     }

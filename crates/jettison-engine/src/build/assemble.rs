@@ -1,0 +1,74 @@
+//! Writes composed layers into the store. Same items, same digest: nothing of
+//! the clock, the host's owners or the number of threads gets in.
+
+use jettison_image::compression::{Compression, EncoderOptions};
+use jettison_image::layer::{BuiltLayer, LayerWriter};
+use jettison_image::{Error, History, NewLayer};
+
+use super::item::Item;
+use crate::store::{Store, StoreError};
+
+/// Items that change together.
+#[derive(Debug)]
+pub(crate) struct Stratum {
+    /// The step in the image's history.
+    pub(crate) created_by: String,
+    /// Sorted by path, parents included.
+    pub(crate) items: Vec<Item>,
+}
+
+/// Why a layer could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An entry could not be written.
+    #[error(transparent)]
+    Image(#[from] Error),
+    /// A file of the host changed or vanished while it was read.
+    #[error("{path} cannot be put into the image")]
+    Content {
+        /// Where it was to go.
+        path: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Writes one layer.
+pub(crate) fn write_layer(
+    store: &Store,
+    stratum: &Stratum,
+    compression: Compression,
+) -> Result<(NewLayer, History), AssembleError> {
+    let sink = store.blob_writer()?;
+    let mut writer = LayerWriter::new(sink, &EncoderOptions::new(compression))?;
+    for item in &stratum.items {
+        let mut content = item
+            .content
+            .open()
+            .map_err(|source| AssembleError::Content {
+                path: item.entry.path.display().to_string(),
+                source,
+            })?;
+        writer.append(&item.entry, &mut content)?;
+    }
+    let (built, sink) = writer.finish()?;
+    sink.commit_as(built.digest)?;
+    let step = History {
+        created_by: Some(stratum.created_by.clone()),
+        ..History::default()
+    };
+    Ok((new_layer(&built), step))
+}
+
+fn new_layer(built: &BuiltLayer) -> NewLayer {
+    NewLayer {
+        digest: built.digest,
+        size_bytes: built.size_bytes,
+        diff_id: built.diff_id,
+        compression: built.compression,
+    }
+}
