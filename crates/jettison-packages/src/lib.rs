@@ -5,27 +5,16 @@
 //! and the time are handed in, bytes come through [`Fetch`], and nothing that
 //! comes through it is believed before its signature or hash was checked.
 
-#![cfg_attr(test, expect(clippy::print_stderr, reason = "tests skip aloud"))]
-
 mod deb822;
 mod error;
 mod fetch;
 mod limits;
-mod lock;
 mod time;
 
-#[cfg(test)]
-mod testing;
-
 pub mod apt;
-pub mod archive;
-pub mod base;
-pub mod deb;
 pub mod index;
-pub mod installed;
 pub mod release;
 
 pub use error::Error;
 pub use fetch::{Fetch, FetchError, Location, Request};
 pub use limits::PackageLimits;
-pub use lock::{Lock, LockedBase, LockedPackage};

@@ -14,10 +14,8 @@ mod go;
 mod project;
 mod recipe;
 mod rust;
-mod settings;
 mod source;
 mod target;
-mod upx;
 
 pub use go::GoProject;
 pub use project::{Binary, DetectError, Found, Project, RecipeError};
@@ -26,10 +24,5 @@ pub use recipe::{
     ToolchainProbe, is_build_variable,
 };
 pub use rust::RustProject;
-pub use settings::{
-    BuildSettings, HealthCheck, Include, Port, ProbeTable, SETTINGS_FILE, ServiceTable, Settings,
-    SettingsError,
-};
 pub use source::{MemorySource, Source, TEXT_BYTES, is_skipped_directory};
 pub use target::{Target, UnknownTarget};
-pub use upx::{PackedFigures, upx, upx_comparison};

@@ -1,8 +1,6 @@
 //! Recipes carried out with the machine's own toolchains, on projects made up
 //! here. The facts of what comes out are read by `file` and by running it.
 
-#![expect(clippy::print_stdout, reason = "tests say aloud what they skip")]
-
 mod machine;
 
 use std::fs;

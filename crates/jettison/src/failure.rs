@@ -19,7 +19,11 @@ pub struct Failure {
 impl Failure {
     /// An error that no hint is known for.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { error: error.into(), hint: None, exit: Exit::CouldNotRun }
+        Self {
+            error: error.into(),
+            hint: None,
+            exit: Exit::CouldNotRun,
+        }
     }
 
     /// Adds what to do next.

@@ -1,3 +1,7 @@
-//! The command line: words in, words out.
+//! The program; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jettison::main()
+}

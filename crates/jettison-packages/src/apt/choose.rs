@@ -12,10 +12,7 @@ use super::{SignedBy, Source};
 use crate::{Error, Location};
 
 /// What an archive holds of a release.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// The release as it was published, with its point releases.
     Main,

@@ -7,20 +7,20 @@ use std::process::{Command, Stdio};
 use super::*;
 
 /// 2026-11-01; every generated key and signature is made around it.
-pub(crate) const NOW: i64 = 1_793_491_200;
+const NOW: i64 = 1_793_491_200;
 
 const TEXT: &str = "Origin: Debian\nSuite: oldstable\nCodename: bookworm\n\
     Date: Sat, 31 Oct 2026 10:00:00 UTC\nValid-Until: Sat, 07 Nov 2026 10:00:00 UTC\n\
     Acquire-By-Hash: yes\nSHA256:\n \
     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 main/binary-amd64/Packages.xz\n";
 
-pub(crate) struct Gpg {
+struct Gpg {
     home: tempfile::TempDir,
 }
 
 impl Gpg {
     /// None, said aloud, where there is no gpg.
-    pub(crate) fn new() -> Option<Self> {
+    fn new() -> Option<Self> {
         if Command::new("gpg")
             .arg("--version")
             .stdout(Stdio::null())
@@ -66,7 +66,7 @@ impl Gpg {
     }
 
     /// A key with a signing subkey, made 100 days before NOW.
-    pub(crate) fn key(&self, name: &str, expire: &str) {
+    fn key(&self, name: &str, expire: &str) {
         let uid = format!("{name} <{name}@example.org>");
         self.run(
             -100,
@@ -93,34 +93,19 @@ impl Gpg {
         );
     }
 
-    pub(crate) fn keyring(&self, name: &str) -> Keyring {
+    fn keyring(&self, name: &str) -> Keyring {
         let bytes = self.run(0, &["--export", name]);
         std::fs::write(self.path("ring.gpg"), &bytes).unwrap();
         Keyring::parse(&bytes).unwrap()
     }
 
-    pub(crate) fn clearsign(&self, users: &[&str], text: &str) -> Vec<u8> {
+    fn clearsign(&self, users: &[&str], text: &str) -> Vec<u8> {
         let file = self.path("text");
         std::fs::write(&file, text).unwrap();
         let mut args = vec!["--clearsign", "-o", "-", "--digest-algo", "SHA512"];
         users.iter().for_each(|user| args.extend(["-u", user]));
         args.push(file.to_str().unwrap());
         self.run(0, &args)
-    }
-
-    pub(crate) fn detached(&self, text: &str) -> Vec<u8> {
-        let file = self.path("text");
-        std::fs::write(&file, text).unwrap();
-        self.run(
-            0,
-            &[
-                "--detach-sign",
-                "--armor",
-                "-o",
-                "-",
-                file.to_str().unwrap(),
-            ],
-        )
     }
 
     /// What gpgv says at NOW of the last exported keyring.

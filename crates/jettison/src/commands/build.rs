@@ -2,10 +2,18 @@
 //! asked before it is called good.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use jettison_engine::build::{self as engine, BuildRequest};
+use jettison_image::Compression;
 
-use super::shared::{FormatArgs, ProbeArgs, SurroundingsArgs};
+use super::shared::{FormatArgs, GlobalArgs, ProbeArgs, SurroundingsArgs};
+use super::words::{self, flag};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::settings;
+use crate::ui::Ui;
 
 /// Build a minimal image from a Go or Rust project, and prove that it runs
 ///
@@ -137,4 +145,47 @@ pub struct BuildArgs {
 
     #[command(flatten)]
     pub format: FormatArgs,
+}
+
+/// Builds, proves, reports, and keeps what is whole.
+pub fn build(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
+    let request = request(args)?;
+    let context = settings::context(global, ui)?;
+    let built = engine::build(&request, &context).map_err(|error| {
+        let hint = error.hint();
+        let failure = Failure::new(error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    })?;
+    for warning in &built.warnings {
+        ui.warn(&warning.cause);
+    }
+    ui.answer(&format!("{:#?}\n", built.proof.evidence))?;
+    Ok(built.proof.evidence.verdict.into())
+}
+
+fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
+    let target = args.platform.as_deref().map(str::parse).transpose();
+    Ok(BuildRequest {
+        project: args.path.clone(),
+        bin: args.bin.clone(),
+        target: target.map_err(flag("--platform"))?,
+        include: args.include.clone(),
+        user: args.user.clone(),
+        working_dir: args.workdir.clone(),
+        arguments: Vec::new(),
+        image_env: Vec::new(),
+        expose: args.expose.clone(),
+        labels: args.label.clone(),
+        stop_signal: args.stop_signal.clone(),
+        healthcheck: args.healthcheck.clone(),
+        compression: Compression::Gzip,
+        source_date_epoch: None,
+        environment: std::env::vars().collect(),
+        probes: words::probes(&args.probes)?,
+        surroundings: words::surroundings(&args.surroundings)?,
+        timeout: Duration::from_secs(args.probes.timeout),
+    })
 }

@@ -8,3 +8,4 @@ pub mod inspect;
 pub mod run;
 pub mod shared;
 pub mod store;
+pub mod words;

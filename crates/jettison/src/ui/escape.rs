@@ -62,9 +62,15 @@ mod tests {
 
     #[test]
     fn nothing_reaches_a_terminal_unescaped() {
-        assert_eq!(line("a\x1b[31mb\nc\u{202e}d\u{9b}"), r"a\x1b[31mb\nc\u{202e}d\u{9b}");
+        assert_eq!(
+            line("a\x1b[31mb\nc\u{202e}d\u{9b}"),
+            r"a\x1b[31mb\nc\u{202e}d\u{9b}"
+        );
         assert_eq!(lines("a\n\tb\r"), "a\n\tb\\r");
-        assert_eq!(json("\"\u{9b}\u{202e}\x7f\"\n".into()), "\"\\u009b\\u202e\\u007f\"\n");
+        assert_eq!(
+            json("\"\u{9b}\u{202e}\x7f\"\n".into()),
+            "\"\\u009b\\u202e\\u007f\"\n"
+        );
         assert_eq!(line("plain ü"), "plain ü");
     }
 }

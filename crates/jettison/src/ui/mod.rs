@@ -26,7 +26,10 @@ impl Ui {
     /// Talks on standard error unless `quiet`; draws progress on a terminal only.
     pub fn new(quiet: bool) -> Self {
         let draws = !quiet && io::stderr().is_terminal();
-        Self { quiet, progress: Arc::new(TerminalProgress::new(draws)) }
+        Self {
+            quiet,
+            progress: Arc::new(TerminalProgress::new(draws)),
+        }
     }
 
     /// Where long work reports to.
@@ -37,14 +40,22 @@ impl Ui {
     /// A part of the answer. A reader that went away is not an error.
     pub fn answer(&self, text: &str) -> Result<(), Failure> {
         self.progress.clear();
-        written(io::stdout().lock().write_all(escape::lines(text).as_bytes()))
+        written(
+            io::stdout()
+                .lock()
+                .write_all(escape::lines(text).as_bytes()),
+        )
     }
 
     /// A part of the answer that is a document.
     pub fn document(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(Failure::new)?;
         self.progress.clear();
-        written(io::stdout().lock().write_all((escape::json(text) + "\n").as_bytes()))
+        written(
+            io::stdout()
+                .lock()
+                .write_all((escape::json(text) + "\n").as_bytes()),
+        )
     }
 
     /// A line of talk.
@@ -56,7 +67,8 @@ impl Ui {
 
     /// A line of talk that is not left out when quiet.
     pub fn warn(&self, text: &str) {
-        self.progress.line(&format!("warning: {}", escape::lines(text)));
+        self.progress
+            .line(&format!("warning: {}", escape::lines(text)));
     }
 
     /// The end of a command that could not do its work.

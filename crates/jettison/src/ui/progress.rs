@@ -7,7 +7,15 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use jettison_engine::progress::{Progress, ProgressItem};
+
 use super::escape;
+
+const SPINNER: &str = "{spinner} {prefix} {elapsed} {wide_msg}";
+const BYTES: &str =
+    "{spinner} {prefix} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}";
+/// Nothing is drawn before the first tick: short work leaves no trace.
+const TICK: Duration = Duration::from_millis(500);
 
 /// Draws what long work reports.
 pub struct TerminalProgress {
@@ -20,26 +28,6 @@ impl TerminalProgress {
         let bars =
             draws.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
         Self { bars }
-    }
-
-    /// Starts a line without a known length.
-    pub fn spinner(&self, what: &str) -> ProgressBar {
-        self.add(ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}", what)
-    }
-
-    /// Starts a line of a known length in bytes.
-    pub fn bytes(&self, what: &str, total_bytes: u64) -> ProgressBar {
-        let template = "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}";
-        self.add(ProgressBar::new(total_bytes), template, what)
-    }
-
-    fn add(&self, bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
-        let Some(bars) = &self.bars else { return ProgressBar::hidden() };
-        let style = ProgressStyle::with_template(template);
-        let bar = bars.add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
-        bar.set_message(escape::line(what).into_owned());
-        bar.enable_steady_tick(Duration::from_millis(500));
-        bar
     }
 
     /// Prints a finished line above whatever is being drawn. A standard error
@@ -56,5 +44,44 @@ impl TerminalProgress {
         if let Some(bars) = &self.bars {
             drop(bars.clear());
         }
+    }
+}
+
+impl Progress for TerminalProgress {
+    fn begin(&self, what: &str, total_bytes: Option<u64>) -> Box<dyn ProgressItem> {
+        let Some(bars) = &self.bars else {
+            return Box::new(Item(ProgressBar::hidden()));
+        };
+        let (bar, template) = match total_bytes {
+            Some(total) => (ProgressBar::new(total), BYTES),
+            None => (ProgressBar::new_spinner(), SPINNER),
+        };
+        let style = ProgressStyle::with_template(template);
+        let bar = bars.add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
+        bar.set_prefix(escape::line(what).into_owned());
+        bar.enable_steady_tick(TICK);
+        Box::new(Item(bar))
+    }
+
+    fn note(&self, text: &str) {
+        self.line(&escape::lines(text));
+    }
+}
+
+struct Item(ProgressBar);
+
+impl ProgressItem for Item {
+    fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+
+    fn say(&self, text: &str) {
+        self.0.set_message(escape::line(text).into_owned());
+    }
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }

@@ -21,7 +21,11 @@ impl Table {
             Some(head) => Column { head, right: true },
             None => Column { head, right: false },
         };
-        Self { columns: heads.iter().map(column).collect(), rows: Vec::new(), total: None }
+        Self {
+            columns: heads.iter().map(column).collect(),
+            rows: Vec::new(),
+            total: None,
+        }
     }
 
     /// Adds a row; missing cells are empty.
@@ -36,8 +40,10 @@ impl Table {
     }
 
     fn cells<S: Into<String>>(&self, cells: impl IntoIterator<Item = S>) -> Vec<String> {
-        let mut row: Vec<String> =
-            cells.into_iter().map(|cell| escape::line(&cell.into()).into_owned()).collect();
+        let mut row: Vec<String> = cells
+            .into_iter()
+            .map(|cell| escape::line(&cell.into()).into_owned())
+            .collect();
         row.resize(self.columns.len(), String::new());
         row
     }
@@ -67,7 +73,8 @@ impl Table {
 
     fn line(&self, row: &[String], widths: &[usize], out: &mut String) {
         let mut line = String::new();
-        for (at, ((cell, column), &width)) in row.iter().zip(&self.columns).zip(widths).enumerate() {
+        for (at, ((cell, column), &width)) in row.iter().zip(&self.columns).zip(widths).enumerate()
+        {
             if at > 0 {
                 line.push_str("  ");
             }

@@ -1,0 +1,41 @@
+//! The command line: words in, words out. The deeds themselves are in
+//! `jettison-engine`.
+
+mod cli;
+mod commands;
+mod exit;
+mod failure;
+mod settings;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command};
+use commands::{build, completions};
+use ui::Ui;
+
+/// The definition of the command line, from which help, man pages and
+/// completions are made.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui::new(cli.global.quiet);
+    let ended = match &cli.command {
+        Command::Build(args) => build::build(args, &cli.global, &ui),
+        Command::Completions(args) => completions::completions(args, &ui),
+        _ => unreachable!("wip"),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            ui.fail(&failure);
+            failure.exit.into()
+        }
+    }
+}
