@@ -1,19 +1,22 @@
 //! The merged tree against a real engine: crafted layer sets are loaded into
 //! Docker, and what `docker export` writes must be what the tree says.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::{Cursor, Read, Write};
-use std::process::{Command, Stdio};
+mod support;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jettison_image::compression::EncoderOptions;
 use jettison_image::layout::{ArchiveSink, write_docker_archive};
 use jettison_image::tar::Reader;
+use jettison_image::testing::MemoryBlobs;
 use jettison_image::{
-    BlobSource, Budget, Compression, Descriptor, Digest, Entry, EntryKind, Error, History,
-    ImageConfig, ImagePath, LayerIndexBuilder, LayerWriter, Limits, Metadata, NewImage, NewLayer,
-    NodeKind, Reference, Schema, Timestamp, Tree,
+    Budget, Compression, Entry, EntryKind, History, ImageConfig, ImagePath, LayerIndexBuilder,
+    LayerWriter, Limits, Metadata, NewImage, NewLayer, NodeKind, Reference, Schema, Timestamp,
+    Tree,
 };
+use support::run;
 
 /// Layer sets: one string a layer, one line an entry, as in the crate's own
 /// tests. Everything lies below `t`, since a container adds names of its own.
@@ -81,14 +84,6 @@ const SETS: &[&[&str]] = &[
     &["d t\nd t/d\nf t/d/x 1\nl t/d/l x", "d t\nl t/d x"],
 ];
 
-struct Memory(HashMap<Digest, Vec<u8>>);
-
-impl BlobSource for Memory {
-    fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
-        Ok(Box::new(Cursor::new(self.0[&blob.digest].clone())))
-    }
-}
-
 fn entries(lines: &str) -> Vec<Entry> {
     let entry = |(at, line): (usize, &str)| {
         let words: Vec<&str> = line.split(' ').collect();
@@ -144,7 +139,7 @@ fn make(set: &[&str], name: &str) -> (Vec<u8>, Tree) {
     let limits = Limits::default();
     let config = ImageConfig::new(&"linux/amd64".parse().unwrap());
     let mut new = NewImage::new(Schema::Docker, config);
-    let mut blobs = HashMap::new();
+    let mut blobs = MemoryBlobs::default();
     let mut indexes = Vec::new();
     let budget = Arc::new(Budget::new(&limits));
     for lines in set {
@@ -162,12 +157,12 @@ fn make(set: &[&str], name: &str) -> (Vec<u8>, Tree) {
             index.push(entry, ordinal as u32, None).unwrap();
         }
         let (built, bytes) = writer.finish().unwrap();
-        blobs.insert(built.digest, bytes);
+        blobs.add(bytes);
         new.push_layer(NewLayer::from(&built), History::default());
         indexes.push(Arc::new(index.finish()));
     }
     new.push_step(History::default());
-    let image = new.finish(Arc::new(Memory(blobs))).unwrap();
+    let image = new.finish(Arc::new(blobs)).unwrap();
     let mut sink = ArchiveSink::new(Vec::new());
     let names = [Reference::parse(name).unwrap()];
     write_docker_archive(&mut sink, &[(&image, &names)], &limits).unwrap();
@@ -238,24 +233,7 @@ fn of_export(export: &[u8]) -> BTreeMap<String, String> {
 }
 
 fn docker(arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
-    let mut child = Command::new("docker")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let mut stdin = child.stdin.take().unwrap();
-    // A command that fails early closes its input.
-    let _ = stdin.write_all(input);
-    drop(stdin);
-    let output = child
-        .wait_with_output()
-        .map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(output.stdout),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
+    run("docker", arguments, input)
 }
 
 #[test]

@@ -1,22 +1,12 @@
 //! The sums of reports, on images made here.
 
-use std::collections::HashMap;
-use std::io::{Cursor, Read};
-
 use super::*;
 use crate::compression::EncoderOptions;
+use crate::testing::MemoryBlobs;
 use crate::{
-    BlobSource, Compression, Descriptor, Entry, EntryKind, History, ImageConfig, ImagePath,
-    LayerWriter, Metadata, NewImage, NewLayer, Schema,
+    Compression, Entry, EntryKind, History, ImageConfig, ImagePath, LayerWriter, Metadata,
+    NewImage, NewLayer, Schema,
 };
-
-struct Memory(HashMap<Digest, Vec<u8>>);
-
-impl BlobSource for Memory {
-    fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
-        Ok(Box::new(Cursor::new(self.0[&blob.digest].clone())))
-    }
-}
 
 /// A file of this size and content, or a whiteout, or a hard link `to`.
 enum Put<'a> {
@@ -42,7 +32,7 @@ fn image(layers: &[&[Put]], compression: Compression) -> Image {
         Schema::Oci,
         ImageConfig::new(&"linux/amd64".parse().unwrap()),
     );
-    let mut blobs = HashMap::new();
+    let mut blobs = MemoryBlobs::default();
     for (at, puts) in layers.iter().enumerate() {
         let mut writer = LayerWriter::new(Vec::new(), &EncoderOptions::new(compression)).unwrap();
         for put in *puts {
@@ -72,14 +62,14 @@ fn image(layers: &[&[Put]], compression: Compression) -> Image {
             writer.append(&entry, &mut &content[..]).unwrap();
         }
         let (built, bytes) = writer.finish().unwrap();
-        blobs.insert(built.digest, bytes);
+        blobs.add(bytes);
         let step = History {
             created_by: Some(format!("step {at}")),
             ..History::default()
         };
         new.push_layer(NewLayer::from(&built), step);
     }
-    new.finish(Arc::new(Memory(blobs))).unwrap()
+    new.finish(Arc::new(blobs)).unwrap()
 }
 
 fn layers() -> Vec<Vec<Put<'static>>> {

@@ -1,26 +1,15 @@
 //! Layouts and archives in memory: what is written is read back, and what an
 //! attacker writes is refused. Engines read them in `tests/layout_oracle.rs`.
 
-use std::collections::HashMap;
 use std::io::Cursor;
 
 use super::*;
 use crate::compression::EncoderOptions;
+use crate::testing::MemoryBlobs;
 use crate::{
-    BlobSource, Compression, Descriptor, Digest, Entry, EntryKind, History, ImageConfig,
-    ImageIndex, ImagePath, LayerWriter, Metadata, NewImage, NewLayer, Reference, Schema,
+    Compression, Descriptor, Digest, Entry, EntryKind, History, ImageConfig, ImageIndex, ImagePath,
+    LayerWriter, Metadata, NewImage, NewLayer, Reference, Schema,
 };
-
-struct Memory(HashMap<Digest, Vec<u8>>);
-
-impl BlobSource for Memory {
-    fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
-        let bytes = self.0.get(&blob.digest).ok_or(Error::MissingBlob {
-            digest: blob.digest,
-        })?;
-        Ok(Box::new(Cursor::new(bytes.clone())))
-    }
-}
 
 fn file(path: &str, size_bytes: u64) -> Entry {
     let kind = EntryKind::File { size_bytes };
@@ -37,7 +26,7 @@ fn file(path: &str, size_bytes: u64) -> Entry {
 fn image(schema: Schema, compressions: &[Compression]) -> Image {
     let platform = "linux/amd64".parse().unwrap();
     let mut new = NewImage::new(schema, ImageConfig::new(&platform));
-    let mut blobs = HashMap::new();
+    let mut blobs = MemoryBlobs::default();
     for (at, &compression) in compressions.iter().enumerate() {
         let mut writer = LayerWriter::new(Vec::new(), &EncoderOptions::new(compression)).unwrap();
         let content = vec![at as u8; 100_000];
@@ -45,7 +34,7 @@ fn image(schema: Schema, compressions: &[Compression]) -> Image {
             .append(&file(&format!("f{at}"), 100_000), &mut &content[..])
             .unwrap();
         let (built, bytes) = writer.finish().unwrap();
-        blobs.insert(built.digest, bytes);
+        blobs.add(bytes);
         let step = History {
             created_by: Some(format!("COPY f{at}")),
             ..History::default()
@@ -56,7 +45,7 @@ fn image(schema: Schema, compressions: &[Compression]) -> Image {
         created_by: Some("ENTRYPOINT".into()),
         ..History::default()
     });
-    new.finish(Arc::new(Memory(blobs))).unwrap()
+    new.finish(Arc::new(blobs)).unwrap()
 }
 
 /// The content of all layers, read to the verified end.
