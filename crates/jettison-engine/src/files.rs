@@ -61,6 +61,14 @@ impl Directory {
         }
     }
 
+    /// Keeps other processes that do the same out until this value is dropped.
+    pub(crate) fn lock(&self) -> io::Result<()> {
+        Ok(rustix::fs::flock(
+            &self.fd,
+            rustix::fs::FlockOperation::LockExclusive,
+        )?)
+    }
+
     /// Where this directory was found, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -202,10 +210,6 @@ pub(crate) struct FileFacts {
 /// Opens a file that a person named. Links are followed, for they are the
 /// person's own; what is not a regular file in the end is refused, unopened
 /// FIFOs and devices included.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the transports open archives with it")
-)]
 pub(crate) fn open_named(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits();
     let file = File::options()
@@ -291,8 +295,6 @@ fn foreign_owner(fd: &OwnedFd) -> io::Result<Option<(u32, u32)>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::os::unix::fs::symlink;
 
     use super::*;

@@ -2,11 +2,14 @@
 
 pub mod build;
 mod context;
+pub mod copy;
 mod files;
+pub mod http;
 pub mod progress;
 pub mod prove;
 pub mod store;
 mod store_source;
 pub mod surroundings;
+pub mod transport;
 
 pub use context::Context;

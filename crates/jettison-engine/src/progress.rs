@@ -11,7 +11,7 @@ pub trait Progress: Send + Sync {
 }
 
 /// One item of work.
-pub trait ProgressItem: Send {
+pub trait ProgressItem: Send + Sync {
     /// So many more bytes are done.
     fn advance(&self, bytes: u64);
 

@@ -10,6 +10,7 @@
 //! The store knows no environment: where it lies is handed in.
 
 mod blob;
+mod download;
 mod error;
 mod lease;
 mod list;
