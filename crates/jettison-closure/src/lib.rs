@@ -4,5 +4,13 @@
 //! or runs a program (`ldd` does, which is why it is not used on foreign files).
 
 mod elf;
+mod go;
+mod needs;
+mod program;
+mod rust;
 
 pub use elf::{ElfError, ElfFacts, Linkage, Machine};
+pub use go::{GoBuild, GoModule};
+pub use needs::{Companion, Need, NeedState, needs};
+pub use program::Program;
+pub use rust::RustCrate;

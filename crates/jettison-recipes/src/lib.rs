@@ -11,18 +11,30 @@
 //! Nothing here runs a command, opens a host path or reads the environment.
 
 mod go;
+mod labels;
 mod project;
 mod recipe;
+mod runtime_files;
 mod rust;
+mod settings;
 mod source;
 mod target;
+mod tokens;
+mod upx;
 
 pub use go::GoProject;
+pub use labels::{LabelFacts, labels, source_url};
 pub use project::{Binary, DetectError, Found, Project, RecipeError};
 pub use recipe::{
     Answer, Artifact, Command, Failure, Language, PackageFacts, ProbeSubject, Recipe, Request,
     ToolchainProbe, is_build_variable,
 };
+pub use runtime_files::RuntimeFile;
 pub use rust::RustProject;
+pub use settings::{
+    BuildSettings, HealthCheck, Include, Port, ProbeTable, SETTINGS_FILE, ServiceTable, Settings,
+    SettingsError,
+};
 pub use source::{MemorySource, Source, TEXT_BYTES, is_skipped_directory};
 pub use target::{Target, UnknownTarget};
+pub use upx::{PackedFigures, upx, upx_comparison};

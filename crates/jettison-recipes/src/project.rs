@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::go::GoProject;
 use crate::recipe::{Language, Recipe, Request, ToolchainProbe};
+use crate::runtime_files::{self, RuntimeFile};
 use crate::rust::RustProject;
 use crate::source::{self, Source};
 
@@ -191,6 +192,12 @@ impl Project {
                 asked: asked.into(),
                 known: names(&binaries),
             })
+    }
+
+    /// Files and directories of the project that its sources open by a
+    /// relative path at run time: they have to come along (`--include`).
+    pub fn runtime_files(&self, source: &dyn Source, binary: &Binary) -> Vec<RuntimeFile> {
+        runtime_files::find(source, self.language(), &binary.directory)
     }
 
     /// What has to be known about the toolchain before [`Project::recipe`].

@@ -2,6 +2,8 @@
 //! package, its imports and its package-level string variables. It reads any
 //! text; what it does not understand it passes over.
 
+use crate::tokens::{Located, Token};
+
 /// What the top of a Go file, and its package-level `var`s, say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct GoFile {
@@ -13,17 +15,6 @@ pub(super) struct GoFile {
     /// without an initialiser or with a literal one.
     pub(super) string_variables: Vec<String>,
 }
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Token {
-    Word(String),
-    Text(String),
-    Newline,
-    Symbol(char),
-}
-
-/// A token and the line it begins on.
-pub(crate) type Located = (Token, u32);
 
 /// Cuts a Go text into tokens; comments go, except that they hold newlines.
 pub(crate) fn tokens(text: &str) -> Vec<Located> {

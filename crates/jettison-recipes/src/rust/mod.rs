@@ -6,6 +6,7 @@ mod config;
 mod failures;
 mod manifest;
 mod recipe;
+pub(crate) mod syntax;
 
 pub(crate) use self::failures::{dynamic, explain};
 pub(crate) use self::recipe::executable;

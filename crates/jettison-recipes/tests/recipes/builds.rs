@@ -1,14 +1,12 @@
 //! Recipes carried out with the machine's own toolchains, on projects made up
 //! here. The facts of what comes out are read by `file` and by running it.
 
-mod machine;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::machine::{Directory, build, has, recipe, request, write};
 use jettison_recipes::{Project, Target};
-use machine::{Directory, build, has, recipe, request, write};
 
 fn output_of(program: &Path) -> String {
     let output = Command::new(program)
@@ -74,7 +72,7 @@ fn go_module_is_built_static_and_stamped() {
     }
     let first = fs::read(&program).expect("a program");
     request.source_root = other.path().display().to_string();
-    let again = machine::recipe(other.path(), &project, &request).expect("a recipe");
+    let again = crate::machine::recipe(other.path(), &project, &request).expect("a recipe");
     let program = build(other.path(), &again).expect("a build");
     assert!(
         first == fs::read(&program).expect("a program"),
@@ -262,7 +260,7 @@ fn rust_builds_for_the_other_platform_where_it_can() {
     );
     let project = Project::detect(&Directory::new(root.path()), "").expect("a project");
     let mut request = request(root.path(), out.path());
-    let other = if machine::host() == Some(Target::Arm64) {
+    let other = if crate::machine::host() == Some(Target::Arm64) {
         Target::Amd64
     } else {
         Target::Arm64
