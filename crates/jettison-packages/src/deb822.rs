@@ -34,10 +34,6 @@ impl Paragraph {
         self.fields.iter().filter(same).count() > 1
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.fields.is_empty()
-    }
-
     /// The first paragraph of a text, comments skipped.
     pub(crate) fn first(text: &[u8], limit: usize) -> io::Result<Self> {
         let mut paragraph = Self::default();
@@ -102,7 +98,7 @@ impl<R: BufRead> Paragraphs<R> {
             if !blank && self.line[0] != b'#' {
                 bytes.extend_from_slice(&self.line);
             }
-            if (count == 0 || blank) && (!bytes.is_empty() || count == 0) {
+            if count == 0 || (blank && !bytes.is_empty()) {
                 break;
             }
         }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+pub(crate) use jettison_image::escape;
+
 use crate::fetch::{FetchError, Location};
 use crate::release::VerifyError;
 
@@ -59,6 +61,20 @@ pub enum Error {
         /// Debian's name of the architecture.
         architecture: String,
     },
+    /// A certificate file is not what it must be.
+    #[error("{what} is not a certificate file: {problem}")]
+    Certificate {
+        /// Which file.
+        what: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A time zone is in none of the packages.
+    #[error("time zone {name} is not in tzdata")]
+    NoZone {
+        /// The zone.
+        name: String,
+    },
     /// Something is larger than its bound.
     #[error("{what} is larger than {limit} bytes")]
     TooLarge {
@@ -101,15 +117,4 @@ impl Error {
             source,
         }
     }
-}
-
-/// Texts from outside may carry terminal escapes.
-pub(crate) fn escape(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_unicode());
-            let plain = escaped.is_none().then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
 }

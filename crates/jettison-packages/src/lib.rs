@@ -9,12 +9,21 @@ mod deb822;
 mod error;
 mod fetch;
 mod limits;
+mod lock;
 mod time;
 
+#[cfg(test)]
+mod testing;
+
 pub mod apt;
+pub mod archive;
+pub mod base;
+pub mod deb;
 pub mod index;
+pub mod installed;
 pub mod release;
 
 pub use error::Error;
 pub use fetch::{Fetch, FetchError, Location, Request};
 pub use limits::PackageLimits;
+pub use lock::{Lock, LockedBase, LockedPackage};

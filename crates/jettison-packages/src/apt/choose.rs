@@ -12,7 +12,10 @@ use super::{SignedBy, Source};
 use crate::{Error, Location};
 
 /// What an archive holds of a release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The release as it was published, with its point releases.
     Main,

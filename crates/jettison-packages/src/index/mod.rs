@@ -4,7 +4,7 @@
 mod relation;
 mod version;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use jettison_image::Digest;
 
@@ -43,16 +43,14 @@ pub fn unpack<'a>(
     stored: impl Read + 'a,
     compression: IndexCompression,
     limit: u64,
-) -> Box<dyn BufRead + 'a> {
+) -> io::Result<Box<dyn BufRead + 'a>> {
     let unpacked: Box<dyn Read + 'a> = match compression {
-        IndexCompression::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(stored)),
+        IndexCompression::Xz => Box::new(crate::deb::xz(stored)?),
         IndexCompression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(stored)),
         IndexCompression::None => Box::new(stored),
     };
-    Box::new(BufReader::with_capacity(
-        1 << 17,
-        crate::limits::Capped::new(unpacked, limit),
-    ))
+    let capped = crate::limits::Capped::new(unpacked, limit);
+    Ok(Box::new(BufReader::with_capacity(1 << 17, capped)))
 }
 
 /// Reads an unpacked index and keeps the packages that `wanted` names.
@@ -162,7 +160,7 @@ mod tests {
             writer.write_all(&INDEX.as_bytes().repeat(10_000)).unwrap();
             writer.finish().unwrap()
         };
-        let index = unpack(bomb.as_slice(), IndexCompression::Gzip, 100_000);
+        let index = unpack(bomb.as_slice(), IndexCompression::Gzip, 100_000).unwrap();
         assert!(read_packages(index, &PackageLimits::default(), |_| false).is_err());
     }
 }

@@ -13,7 +13,7 @@ mod keyring;
 mod signature;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use contents::{IndexCompression, IndexFile, Release};
 pub use keyring::{KeyInfo, Keyring};

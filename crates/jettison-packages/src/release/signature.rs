@@ -71,9 +71,12 @@ enum Judgement {
     Unusable(String, String),
 }
 
+/// The best that any key of the keyring makes of a signature: a key may be
+/// there twice, an old copy that ends earlier beside a newer one.
 fn judge(signature: &Signature, text: &[u8], kind: Kind, expected: &Expected<'_>) -> Judgement {
+    let mut best = Judgement::UnknownKey;
     for key in &expected.keyring.keys {
-        let primary = names(signature, &key.primary_key).then(|| {
+        let (print, fits, usable) = if names(signature, &key.primary_key) {
             (
                 fingerprint(&key.primary_key),
                 signature.verify(&key.primary_key, text).is_ok(),
@@ -81,30 +84,29 @@ fn judge(signature: &Signature, text: &[u8], kind: Kind, expected: &Expected<'_>
                     primary_may_sign(key, signed, now)
                 }),
             )
-        });
-        let subkey = || {
-            let sub = key
-                .public_subkeys
-                .iter()
-                .find(|sub| names(signature, &sub.key))?;
-            Some((
+        } else if let Some(sub) = key
+            .public_subkeys
+            .iter()
+            .find(|sub| names(signature, &sub.key))
+        {
+            (
                 fingerprint(&sub.key),
                 signature.verify(&sub.key, text).is_ok(),
                 usable(signature, kind, expected, |signed, now| {
                     subkey_may_sign(key, sub, signed, now)
                 }),
-            ))
-        };
-        let Some((print, fits, usable)) = primary.or_else(subkey) else {
+            )
+        } else {
             continue;
         };
-        return match (fits, usable) {
-            (false, _) => Judgement::Bad(print),
-            (true, Err(why)) => Judgement::Unusable(print, why),
-            (true, Ok(())) => Judgement::Good,
+        best = match (fits, usable, best) {
+            (true, Ok(()), _) => return Judgement::Good,
+            (true, Err(why), _) => Judgement::Unusable(print, why),
+            (false, _, Judgement::UnknownKey) => Judgement::Bad(print),
+            (false, _, earlier) => earlier,
         };
     }
-    Judgement::UnknownKey
+    best
 }
 
 /// Whether the signature names this key. One that names none is nobody's.

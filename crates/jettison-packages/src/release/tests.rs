@@ -7,20 +7,20 @@ use std::process::{Command, Stdio};
 use super::*;
 
 /// 2026-11-01; every generated key and signature is made around it.
-const NOW: i64 = 1_793_491_200;
+pub(crate) const NOW: i64 = 1_793_491_200;
 
 const TEXT: &str = "Origin: Debian\nSuite: oldstable\nCodename: bookworm\n\
     Date: Sat, 31 Oct 2026 10:00:00 UTC\nValid-Until: Sat, 07 Nov 2026 10:00:00 UTC\n\
     Acquire-By-Hash: yes\nSHA256:\n \
     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 main/binary-amd64/Packages.xz\n";
 
-struct Gpg {
+pub(crate) struct Gpg {
     home: tempfile::TempDir,
 }
 
 impl Gpg {
     /// None, said aloud, where there is no gpg.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         if Command::new("gpg")
             .arg("--version")
             .stdout(Stdio::null())
@@ -66,7 +66,7 @@ impl Gpg {
     }
 
     /// A key with a signing subkey, made 100 days before NOW.
-    fn key(&self, name: &str, expire: &str) {
+    pub(crate) fn key(&self, name: &str, expire: &str) {
         let uid = format!("{name} <{name}@example.org>");
         self.run(
             -100,
@@ -93,19 +93,34 @@ impl Gpg {
         );
     }
 
-    fn keyring(&self, name: &str) -> Keyring {
+    pub(crate) fn keyring(&self, name: &str) -> Keyring {
         let bytes = self.run(0, &["--export", name]);
         std::fs::write(self.path("ring.gpg"), &bytes).unwrap();
         Keyring::parse(&bytes).unwrap()
     }
 
-    fn clearsign(&self, users: &[&str], text: &str) -> Vec<u8> {
+    pub(crate) fn clearsign(&self, users: &[&str], text: &str) -> Vec<u8> {
         let file = self.path("text");
         std::fs::write(&file, text).unwrap();
         let mut args = vec!["--clearsign", "-o", "-", "--digest-algo", "SHA512"];
         users.iter().for_each(|user| args.extend(["-u", user]));
         args.push(file.to_str().unwrap());
         self.run(0, &args)
+    }
+
+    pub(crate) fn detached(&self, text: &str) -> Vec<u8> {
+        let file = self.path("text");
+        std::fs::write(&file, text).unwrap();
+        self.run(
+            0,
+            &[
+                "--detach-sign",
+                "--armor",
+                "-o",
+                "-",
+                file.to_str().unwrap(),
+            ],
+        )
     }
 
     /// What gpgv says at NOW of the last exported keyring.
@@ -192,7 +207,7 @@ fn a_detached_signature() {
             Err(VerifyError::BadSignature { .. })
         ));
     }
-    for (at, _) in binary.iter().enumerate() {
+    for at in (0..binary.len()).step_by(3) {
         let mut broken = binary.clone();
         broken[at] ^= 0x10;
         // Flipping a bit of the unhashed part may leave it good; nothing may panic.
@@ -335,6 +350,29 @@ fn keys_that_must_not_be_believed() {
         Release::from_inrelease(&file, &later),
         Err(VerifyError::UnusableKey { why, .. }) if why.contains("expired")
     ));
+
+    // The same key again, made to live longer, beside its old copy.
+    let old = gpg.run(0, &["--export", "short"]);
+    let listing = gpg.run(0, &["--with-colons", "--list-keys", "short"]);
+    let listing = String::from_utf8(listing).unwrap();
+    let print = listing
+        .lines()
+        .find_map(|line| line.strip_prefix("fpr:::::::::"))
+        .unwrap();
+    gpg.run(
+        0,
+        &["--quick-set-expire", print.trim_end_matches(':'), "1000d"],
+    );
+    let mut both = Keyring::parse(&old).unwrap();
+    both.add(&gpg.run(0, &["--export", "short"])).unwrap();
+    Release::from_inrelease(
+        &file,
+        &Expected {
+            keyring: &both,
+            ..later
+        },
+    )
+    .unwrap();
 
     gpg.key("lost", "0");
     let file = gpg.clearsign(&["lost"], TEXT);

@@ -1,0 +1,306 @@
+//! The packages that an image holds, read from their databases, and which of
+//! them a file belongs to.
+//!
+//! Databases of images are hostile or broken as often as not: what can be read
+//! is answered, what cannot becomes a note, and nothing fails. Texts are given
+//! as they are in the image; who prints them escapes them.
+
+mod apk;
+mod dpkg;
+mod node;
+mod os_release;
+mod owners;
+mod purl;
+mod python;
+mod rpm;
+mod ruby;
+mod tree_files;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use jettison_image::ImagePath;
+
+pub use os_release::OsRelease;
+pub use owners::Ownership;
+pub use tree_files::TreeFiles;
+
+use crate::PackageLimits;
+use owners::{Draft, Owners};
+
+/// The merged file tree of an image, as far as packages need it.
+pub trait Files {
+    /// The content of the regular file at this path, links followed inside the
+    /// image; none when there is no such file or it was not collected. Only
+    /// paths for which [`is_database`] holds are asked for.
+    fn content(&self, path: &ImagePath) -> Option<Cow<'_, [u8]>>;
+    /// Every path of the tree, once each.
+    fn for_each_path(&self, visit: &mut dyn FnMut(&ImagePath, bool));
+    /// A directory with every link in its path followed inside the image; none
+    /// where there is no such directory.
+    fn real_directory(&self, directory: &ImagePath) -> Option<ImagePath>;
+}
+
+/// True for files whose content [`scan`] may ask for, so that one pass over the
+/// layers can collect them.
+pub fn is_database(path: &[u8]) -> bool {
+    dpkg::is_database(path)
+        || apk::is_database(path)
+        || rpm::is_database(path)
+        || python::is_database(path)
+        || node::is_database(path)
+        || os_release::PATHS
+            .iter()
+            .any(|known| known.as_bytes() == path)
+}
+
+/// What manages a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PackageKind {
+    /// dpkg, `status` or distroless' `status.d`.
+    Deb,
+    /// Alpine's apk.
+    Apk,
+    /// rpm.
+    Rpm,
+    /// A Python distribution.
+    Python,
+    /// An npm package.
+    Npm,
+    /// A Ruby gem.
+    Gem,
+}
+
+impl PackageKind {
+    /// The word for tables and purls' type.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Apk => "apk",
+            Self::Rpm => "rpm",
+            Self::Python => "pypi",
+            Self::Npm => "npm",
+            Self::Gem => "gem",
+        }
+    }
+
+    /// True for packages of the operating system, whose word on a file counts
+    /// before a language's.
+    pub fn is_system(self) -> bool {
+        matches!(self, Self::Deb | Self::Apk | Self::Rpm)
+    }
+}
+
+/// One installed package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// What manages it.
+    pub kind: PackageKind,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// rpm's epoch, which outranks the version; Debian's is part of the version.
+    pub epoch: Option<u32>,
+    /// What it was built from: source package (deb) or origin (apk), with the
+    /// source's version where that differs.
+    pub source: Option<(String, Option<String>)>,
+    /// As its database names it.
+    pub architecture: Option<String>,
+    /// As its metadata states it, where that is cheap to know.
+    pub licence: Option<String>,
+    /// The file of the image that says so.
+    pub record: ImagePath,
+    /// The package of the system that owns the record: this one is a part of
+    /// that, and counted or matched a second time it would be noise.
+    pub within: Option<usize>,
+    files: Vec<u32>,
+    of: PurlContext,
+}
+
+/// What a purl needs beyond the package itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct PurlContext {
+    distribution: Option<(String, String)>,
+}
+
+impl Package {
+    /// The package URL (purl-spec) of this package.
+    pub fn purl(&self) -> String {
+        purl::render(self)
+    }
+}
+
+/// The packages of one image.
+#[derive(Debug, Default)]
+pub struct Installed {
+    /// All packages, system packages first, in the order of their databases.
+    pub packages: Vec<Package>,
+    /// The distribution, where the image says.
+    pub os: Option<OsRelease>,
+    /// What could not be read, one line each, escaped.
+    pub notes: Vec<String>,
+    owners: Owners,
+}
+
+impl Installed {
+    /// The package that a path of the merged tree belongs to, and how that is
+    /// known.
+    pub fn owner(&self, path: &ImagePath) -> Option<(&Package, Ownership)> {
+        let (index, how) = self.owners.find(path)?;
+        Some((&self.packages[index], how))
+    }
+
+    /// The files of a package that are in the tree, sorted.
+    pub fn files(&self, package: &Package) -> impl Iterator<Item = &ImagePath> {
+        package.files.iter().map(|&at| self.owners.path(at))
+    }
+}
+
+/// Reads every package database of a tree.
+pub fn scan(files: &dyn Files, limits: &PackageLimits) -> Installed {
+    let mut scan = Scan {
+        files,
+        limits,
+        drafts: Vec::new(),
+        notes: Vec::new(),
+    };
+    let os = os_release::read(files);
+    let mut records = Records::default();
+    files.for_each_path(&mut |path, is_directory| {
+        if !is_directory && records.count() < limits.packages {
+            records.take(path);
+        }
+    });
+    // The system's packages first: their word on a file counts most.
+    dpkg::scan(&mut scan, &records.dpkg);
+    apk::scan(&mut scan);
+    rpm::scan(&mut scan, &records.unread);
+    python::scan(&mut scan, &records.python);
+    node::scan(&mut scan, &records.npm);
+    ruby::scan(&mut scan, &records.gems);
+
+    let Scan {
+        mut drafts, notes, ..
+    } = scan;
+    if let Some(os) = &os {
+        let distribution = (os.id.clone(), os.version_id.clone());
+        for draft in drafts
+            .iter_mut()
+            .filter(|draft| draft.package.kind.is_system())
+        {
+            draft.package.of.distribution = Some(distribution.clone());
+        }
+    }
+    let (owners, packages) = Owners::build(files, drafts);
+    Installed {
+        packages,
+        os,
+        notes,
+        owners,
+    }
+}
+
+/// Files that tell of one package each, found in one walk.
+#[derive(Default)]
+struct Records {
+    dpkg: Vec<ImagePath>,
+    unread: Vec<ImagePath>,
+    python: Vec<ImagePath>,
+    npm: Vec<ImagePath>,
+    gems: Vec<ImagePath>,
+}
+
+impl Records {
+    fn count(&self) -> usize {
+        self.dpkg.len() + self.python.len() + self.npm.len() + self.gems.len()
+    }
+
+    fn take(&mut self, path: &ImagePath) {
+        if dpkg::is_record(path.as_bytes()) {
+            self.dpkg.push(path.clone());
+        } else if rpm::is_unread(path.as_bytes()) {
+            self.unread.push(path.clone());
+        } else if python::is_record(path.as_bytes()) {
+            self.python.push(path.clone());
+        } else if node::is_database(path.as_bytes()) {
+            self.npm.push(path.clone());
+        } else if ruby::is_record(path.as_bytes()) {
+            self.gems.push(path.clone());
+        }
+    }
+}
+
+/// A scan under way.
+struct Scan<'a> {
+    files: &'a dyn Files,
+    limits: &'a PackageLimits,
+    drafts: Vec<Draft>,
+    notes: Vec<String>,
+}
+
+/// Notes that one scan gives at most.
+const NOTES: usize = 200;
+
+impl Scan<'_> {
+    fn note(&mut self, path: &ImagePath, problem: impl std::fmt::Display) {
+        if self.notes.len() < NOTES {
+            self.notes.push(format!(
+                "{}: {}",
+                path.display(),
+                crate::error::escape(&problem.to_string())
+            ));
+        }
+    }
+
+    /// A database's content; one that is too large is noted and left out.
+    fn content(&mut self, path: &ImagePath) -> Option<Vec<u8>> {
+        let content = self.files.content(path)?.into_owned();
+        if content.len() as u64 > self.limits.database_bytes {
+            self.note(
+                path,
+                format_args!("larger than {} bytes", self.limits.database_bytes),
+            );
+            return None;
+        }
+        Some(content)
+    }
+
+    fn push(&mut self, draft: Draft) {
+        match self.drafts.len().cmp(&self.limits.packages) {
+            std::cmp::Ordering::Less => self.drafts.push(draft),
+            std::cmp::Ordering::Equal => {
+                let limit = self.limits.packages;
+                self.note(
+                    &draft.package.record,
+                    format_args!("more than {limit} packages"),
+                );
+            }
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+}
+
+/// A package as a database describes it, without files yet.
+fn package(kind: PackageKind, name: &str, version: &str, record: &ImagePath) -> Package {
+    Package {
+        kind,
+        name: name.to_owned(),
+        version: version.to_owned(),
+        epoch: None,
+        source: None,
+        architecture: None,
+        licence: None,
+        record: record.clone(),
+        within: None,
+        files: Vec::new(),
+        of: PurlContext::default(),
+    }
+}
+
+/// A path that this crate writes down itself.
+fn known(path: &str) -> ImagePath {
+    ImagePath::new(path).expect("a constant path has neither `..` nor NUL")
+}
