@@ -1,8 +1,6 @@
 //! ELF facts of the machine's own files, held against `readelf`, and mutated
 //! until nothing of them is honest any more.
 
-#![expect(clippy::print_stdout, reason = "tests say aloud what they skip")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

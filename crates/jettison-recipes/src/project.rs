@@ -8,6 +8,7 @@ use crate::recipe::{Language, Recipe, Request, ToolchainProbe};
 use crate::runtime_files::{self, RuntimeFile};
 use crate::rust::RustProject;
 use crate::source::{self, Source};
+use crate::target::Target;
 
 /// A project with at least one program.
 #[derive(Debug, Clone)]
@@ -111,6 +112,19 @@ impl RecipeError {
             }
             Self::Toolchain { hint, .. } | Self::Sources { hint, .. } => Some(hint.clone()),
         }
+    }
+}
+
+impl Request {
+    /// The platform to build for.
+    pub(crate) fn platform(&self) -> Result<Target, RecipeError> {
+        self.target
+            .or(self.host)
+            .ok_or_else(|| RecipeError::Toolchain {
+                missing: "this machine's own platform is neither linux/amd64 nor linux/arm64"
+                    .into(),
+                hint: "name one: --platform linux/amd64".into(),
+            })
     }
 }
 

@@ -88,6 +88,21 @@ const OTHER_SOURCES: &[&str] = &[
     "node_modules",
 ];
 
+/// Files of the project's making, in a directory that a program may well name.
+const MAKING: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "go.mod",
+    "go.sum",
+    "go.work",
+    "Makefile",
+    "Dockerfile",
+    "deny.toml",
+];
+
+/// Longer sources are tables that a generator wrote.
+const SOURCE_BYTES: usize = 1 << 20;
+
 /// Finds them for a program whose package is in `package`.
 pub(crate) fn find(source: &dyn Source, language: Language, package: &str) -> Vec<RuntimeFile> {
     let (ending, manifest) = match language {
@@ -113,7 +128,14 @@ pub(crate) fn find(source: &dyn Source, language: Language, package: &str) -> Ve
         {
             continue;
         }
-        if let Some(text) = source::read_text(source, path) {
+        let Some(text) = source::read_text(source, path) else {
+            continue;
+        };
+        let belongs = match language {
+            Language::Go => go::is_part_of(&text, path, package),
+            Language::Rust => true,
+        };
+        if belongs && text.len() <= SOURCE_BYTES && !is_generated(&text) {
             texts.push((path, text));
         }
     }
@@ -181,7 +203,8 @@ fn candidate(literal: &Literal) -> Option<&str> {
         .unwrap_or(&literal.value);
     let is_path = !value.is_empty()
         && value.len() <= 512
-        && !value.starts_with('/')
+        && !value.starts_with(['/', '~'])
+        && !value.starts_with("..")
         && !value.contains(['\n', '\\', '%', ' ', '{'])
         && !value.contains("://");
     if !is_path {
@@ -211,8 +234,9 @@ fn resolve(
             return None;
         }
         if source::has(source, &path) {
+            let name = source::file_name(&path);
             let is_source =
-                path.ends_with(ending) || path.ends_with(".mod") || path.ends_with("Cargo.toml");
+                path.ends_with(ending) || MAKING.contains(&name) || name.starts_with(".git");
             return (!is_source).then_some((path, false));
         }
         let has_data = source::below(source, &path).any(|file| !file.ends_with(ending));
@@ -225,6 +249,13 @@ fn first(path: &str) -> &str {
         .split('/')
         .next()
         .unwrap_or_default()
+}
+
+/// Go's convention for generated files, which others follow.
+fn is_generated(text: &str) -> bool {
+    text.lines()
+        .take(20)
+        .any(|line| line.starts_with("// Code generated ") && line.ends_with("DO NOT EDIT."))
 }
 
 /// `//go:embed a b "c d"`.

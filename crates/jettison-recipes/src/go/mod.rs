@@ -146,6 +146,14 @@ fn packages<'s>(
     packages
 }
 
+/// True when a source can be linked into the program of `package`: it belongs to
+/// a Linux build, and to no other program.
+pub(crate) fn is_part_of(text: &str, path: &str, package: &str) -> bool {
+    let file = GoFile::parse(text);
+    constraint::is_built(source::file_name(path), file.constraint.as_deref(), &[])
+        && (file.package != "main" || source::parent(path) == package)
+}
+
 /// `./...` leaves out vendored code, testdata and names with a leading `_` or `.`.
 fn is_ignored(package: &str, directory: &str) -> bool {
     package

@@ -21,14 +21,7 @@ impl GoProject {
             })?;
         let version = toolchain(request)?;
         program.needs_no_module()?;
-        let target = request
-            .target
-            .or(request.host)
-            .ok_or_else(|| RecipeError::Toolchain {
-                missing: "this machine's own platform is neither linux/amd64 nor linux/arm64"
-                    .into(),
-                hint: "name one: --platform linux/amd64".into(),
-            })?;
+        let target = request.platform()?;
         if request.cgo && request.host.is_some_and(|host| host != target) {
             return Err(RecipeError::Toolchain {
                 missing: format!(

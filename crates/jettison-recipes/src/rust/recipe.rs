@@ -68,14 +68,7 @@ impl RustProject {
                 known: Vec::new(),
             })?;
         let toolchain = Toolchain::of(request)?;
-        let target = request
-            .target
-            .or(request.host)
-            .ok_or_else(|| RecipeError::Toolchain {
-                missing: "this machine's own platform is neither linux/amd64 nor linux/arm64"
-                    .into(),
-                hint: "name one: --platform linux/amd64".into(),
-            })?;
+        let target = request.platform()?;
         let mut ways = self.ways(target, request, &toolchain);
         if ways.is_empty() {
             return Err(no_way(target, request));

@@ -117,6 +117,51 @@ fn go_directory_without_a_module_is_built_by_its_files() {
 }
 
 #[test]
+fn go_code_that_needs_c_is_named() {
+    if !has("go", "version") || !has("cc", "--version") {
+        return;
+    }
+    let root = tempfile::tempdir().expect("a directory");
+    let out = tempfile::tempdir().expect("a directory");
+    write(
+        root.path(),
+        &[
+            ("go.mod", "module example.com/tiny\n\ngo 1.21\n"),
+            (
+                "main.go",
+                "package main\n\nimport \"example.com/tiny/c\"\n\nfunc main() { println(c.One()) }\n",
+            ),
+            (
+                "c/c.go",
+                "package c\n\n// int one(void) { return 1; }\nimport \"C\"\n\nfunc One() int { return int(C.one()) }\n",
+            ),
+        ],
+    );
+    let project = Project::detect(&Directory::new(root.path()), "").expect("a project");
+    let mut request = request(root.path(), out.path());
+    let plain = recipe(root.path(), &project, &request).expect("a recipe");
+
+    let survey = crate::machine::run(root.path(), plain.survey.as_ref().expect("a survey"));
+    let findings = plain.survey_findings(&survey.stdout);
+    assert!(
+        findings[0].cause.contains("example.com/tiny/c uses cgo"),
+        "{findings:?} {survey:?}"
+    );
+    let error = build(root.path(), &plain).expect_err("no C compiler is called");
+    assert!(
+        error.contains("without cgo") && error.contains("cgo = true"),
+        "{error}"
+    );
+
+    request.cgo = true;
+    let with_c = recipe(root.path(), &project, &request).expect("a recipe");
+    match build(root.path(), &with_c) {
+        Ok(program) => assert!(!names_a_loader(&program), "dynamic"),
+        Err(error) => println!("skipped: no static libc here: {error}"),
+    }
+}
+
+#[test]
 fn go_builds_for_the_other_platform() {
     if !has("go", "version") {
         return;
