@@ -1,7 +1,11 @@
 //! The same image in the other family of media types: blobs and config stay
 //! what they are, only the manifest is written anew.
 
+use std::sync::Arc;
+
 use jettison_image::{Descriptor, Error, Image, Limits, Manifest, Schema};
+
+use super::whole::Whole;
 
 /// Rewrites the manifest for a destination that takes one family only. An
 /// image that is in it already is returned as it is.
@@ -23,7 +27,7 @@ pub(super) fn to_schema(image: &Image, schema: Schema, limits: &Limits) -> Resul
     });
     let manifest = Manifest::new(schema, config, layers.collect());
     Image::from_manifest(
-        image.source.clone(),
+        Arc::new(Whole::of(image)),
         manifest.to_bytes(),
         schema.manifest(),
         limits,

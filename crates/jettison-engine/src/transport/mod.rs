@@ -12,7 +12,7 @@ mod location;
 mod open;
 mod parallel;
 mod registry;
-mod source;
+mod whole;
 mod write;
 
 use std::sync::Arc;
@@ -25,8 +25,9 @@ pub use error::TransportError;
 pub use location::{Location, LocationError};
 pub use open::{Opened, Origin};
 pub use registry::{CredentialsError, RegistryError, RegistryOptions};
-pub use source::StoreSource;
 pub use write::{Moved, Written};
+
+pub use crate::store_source::StoreSource;
 
 use crate::http::{HttpClient, HttpError, HttpOptions};
 use crate::progress::Progress;

@@ -9,8 +9,8 @@ use jettison_image::{Descriptor, Image, ManifestOrIndex, Platform, Reference, es
 use super::host_files::{HostArchive, HostDirectory};
 use super::location::is_id;
 use super::registry::{RegistrySource, Repository};
-use super::source::StoreSource;
 use super::{DaemonError, Location, RegistryError, TransportError, Transports, parallel};
+use crate::store_source::StoreSource;
 
 /// Indexes inside indexes; nothing honest nests deeper than two.
 const DEEPEST: usize = 4;

@@ -11,6 +11,7 @@ use super::convert::to_schema;
 use super::host_files::{HostDirectory, Output};
 use super::open::Opened;
 use super::registry::Uploaded;
+use super::whole::Whole;
 use super::{Location, TransportError, Transports, parallel};
 use crate::files::read_bounded;
 use crate::store::{StoreError, StoredRef};
@@ -211,6 +212,7 @@ impl Transports {
             .repository
             .as_ref()
             .and_then(|from| repository.mountable(from));
+        let source = Whole::of(image);
         let moved = Mutex::new(Moved::default());
         let mut blobs: Vec<&Descriptor> = Vec::new();
         let config = &image.manifest.config;
@@ -228,7 +230,7 @@ impl Transports {
         parallel::each(&blobs, |blob| -> Result<(), TransportError> {
             let what = format!("push {}", blob.digest.short());
             let item = self.progress.begin(&what, Some(blob.size_bytes));
-            let how = repository.upload(blob, &*image.source, mount_from, &*item)?;
+            let how = repository.upload(blob, &source, mount_from, &*item)?;
             let mut moved = moved
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use super::{Daemon, DaemonError, api_name};
 use crate::progress::Progress;
 use crate::store::{Store, StoreError};
-use crate::transport::source::StoreSource;
+use crate::store_source::StoreSource;
 
 /// Links from one name to the next.
 const MOST_LINKS: usize = 40;
