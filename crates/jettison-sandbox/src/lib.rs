@@ -25,6 +25,7 @@ mod output;
 mod root;
 mod sandbox;
 mod scratch;
+mod seccomp;
 mod spec;
 mod supervisor;
 mod sys;

@@ -93,6 +93,7 @@ impl Sandbox {
             cgroups,
             name: name.clone(),
         };
+        crate::seccomp::warm();
         let (ours, theirs) =
             Channel::pair().map_err(|e| Error::step("creating a socket pair", e))?;
         let guard = sys::fork(|| guard(&setup, &theirs))

@@ -8,6 +8,9 @@ use rustix::thread::{
 };
 
 use super::program::Program;
+use crate::seccomp;
+use crate::spec::Profile;
+use crate::sys;
 use crate::tier::Tier;
 use crate::wire::Failure;
 
@@ -15,20 +18,21 @@ use crate::wire::Failure;
 const CAPABILITIES: u32 = 64;
 
 pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
-    let Some(profile) = program.profile else {
-        return Ok(());
-    };
-    let filter = || -> Result<(), Failure> { Ok(()) };
+    let Some(profile) = program.profile else { return Ok(()) };
+    let (user, single) = (program.user, program.tier == Tier::SingleUser);
+    // A new user namespace gives all capabilities back: first.
+    if single && (user.uid, user.gid) != (0, 0) {
+        single_user::become_user(user)?;
+    }
     // With no_new_privs a filter can be installed at any time: then last, so
     // that our own calls need not pass it. Without, it takes CAP_SYS_ADMIN.
-    let user = program.user;
-    if !profile.no_new_privileges && program.tier != Tier::SingleUser {
-        filter()?;
+    if !profile.no_new_privileges {
+        filter(program, profile)?;
     }
     for number in 0..CAPABILITIES {
         if profile.capabilities & (1 << number) == 0 {
-            match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number))
-            {
+            let capability = CapabilitySet::from_bits_retain(1 << number);
+            match remove_capability_from_bounding_set(capability) {
                 Ok(()) => {}
                 // Beyond the kernel's last one.
                 Err(Errno::INVAL) => break,
@@ -36,7 +40,6 @@ pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
             }
         }
     }
-    let single = program.tier == Tier::SingleUser;
     if !single {
         let groups: Vec<Gid> = user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
         set_thread_groups(&groups).map_err(|e| Failure::step("setting groups", e))?;
@@ -45,17 +48,8 @@ pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
             .map_err(|e| Failure::step(format!("becoming group {}", user.gid), e))?;
         set_thread_res_uid(uid, uid, uid)
             .map_err(|e| Failure::step(format!("becoming user {}", user.uid), e))?;
-    } else if user.uid != 0 || user.gid != 0 {
-        single_user::become_user(user)?;
     }
-    if single && !profile.no_new_privileges {
-        filter()?;
-    }
-    let kept = if user.uid == 0 {
-        profile.capabilities
-    } else {
-        0
-    };
+    let kept = if user.uid == 0 { profile.capabilities } else { 0 };
     let kept = CapabilitySet::from_bits_retain(kept);
     let sets = CapabilitySets {
         effective: kept,
@@ -65,7 +59,19 @@ pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
     set_capabilities(None, sets).map_err(|e| Failure::step("setting capabilities", e))?;
     if profile.no_new_privileges {
         set_no_new_privs(true).map_err(|e| Failure::step("setting no_new_privs", e))?;
-        filter()?;
+        filter(program, profile)?;
+    }
+    Ok(())
+}
+
+fn filter(program: &Program<'_>, profile: &Profile) -> Result<(), Failure> {
+    if program.tier == Tier::SingleUser {
+        sys::install_filter(&seccomp::pretend_ownership())
+            .map_err(|e| Failure::step("installing the single-user filter", e))?;
+    }
+    if profile.seccomp {
+        sys::install_filter(&seccomp::docker_default(profile.capabilities))
+            .map_err(|e| Failure::step("installing the system call filter", e))?;
     }
     Ok(())
 }

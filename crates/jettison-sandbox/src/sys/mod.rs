@@ -160,7 +160,6 @@ pub(crate) fn adopt_fd(number: i32) -> std::os::fd::OwnedFd {
 }
 
 /// Installs a seccomp filter for this thread and all it will start.
-#[expect(dead_code, reason = "the profiles' filters come with the next slice")]
 pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
     let program = libc::sock_fprog {
         len: u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?,

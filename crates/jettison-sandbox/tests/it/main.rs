@@ -3,4 +3,5 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod basics;
+mod profiles;
 mod support;
