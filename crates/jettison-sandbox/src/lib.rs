@@ -34,6 +34,7 @@ mod wire;
 mod written;
 
 pub use container::{Command, Container, LimitsBy};
+pub use detect::{Emulator, Missing, TierSupport, control_groups, emulator, survey};
 pub use error::Error;
 pub use exit::{Exit, ExitReason};
 pub use listener::Listener;

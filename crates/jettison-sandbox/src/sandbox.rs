@@ -24,7 +24,8 @@ use crate::{ids, scratch};
 /// How a sandbox is opened.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// By default the strongest that this machine allows.
+    /// By default the strongest that this machine allows and that contains
+    /// programs of strangers.
     pub tier: Option<Tier>,
     /// Whether containers share the machine's network; by default each has
     /// one of its own.
@@ -54,16 +55,22 @@ pub(crate) struct Link {
     ids: AtomicU64,
     pub(crate) tier: Tier,
     pub(crate) name: String,
+    pub(crate) memory_bytes: u64,
     scratch: Option<scratch::Scratch>,
 }
 
 impl Sandbox {
     /// Opens a sandbox.
     pub fn open(options: &Options) -> Result<Self, Error> {
-        let tier = match options.tier {
-            Some(tier) => tier,
-            None => crate::detect::strongest()?,
-        };
+        match options.tier {
+            Some(_) => Self::open_with(options, false),
+            None => crate::detect::open_strongest(options),
+        }
+    }
+
+    /// `self_test`: the supervisor tries first what it will have to do.
+    pub(crate) fn open_with(options: &Options, self_test: bool) -> Result<Self, Error> {
+        let tier = options.tier.unwrap_or(Tier::Root);
         let name = format!(
             "jettison-{}-{}",
             rustix::process::getpid().as_raw_nonzero(),
@@ -92,6 +99,11 @@ impl Sandbox {
             scratch: scratch.as_ref().map(|s| s.path().to_owned()),
             cgroups,
             name: name.clone(),
+            abandoned: scratch
+                .as_ref()
+                .map(scratch::Scratch::abandoned)
+                .unwrap_or_default(),
+            self_test,
         };
         crate::seccomp::warm();
         let (ours, theirs) =
@@ -99,15 +111,19 @@ impl Sandbox {
         let guard = sys::fork(|| guard(&setup, &theirs))
             .map_err(|e| Error::step("forking the supervisor", e))?;
         drop(theirs);
-        let link = Link {
+        let mut link = Link {
             channel: Mutex::new(Some(ours)),
             guard,
             ids: AtomicU64::new(1),
             tier,
             name,
+            memory_bytes,
             scratch,
         };
         link.welcome()?;
+        if let Some(scratch) = &mut link.scratch {
+            scratch.forget_abandoned();
+        }
         Ok(Self {
             link: Arc::new(link),
         })
@@ -116,6 +132,10 @@ impl Sandbox {
     /// How programs are contained here.
     pub fn tier(&self) -> Tier {
         self.link.tier
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
     }
 
     /// Starts a new root, empty.
@@ -181,6 +201,10 @@ impl Link {
                 _ => return Err(Error::Gone),
             }
         }
+    }
+
+    pub(crate) fn has_scratch(&self) -> bool {
+        self.scratch.is_some()
     }
 
     pub(crate) fn next_id(&self) -> u64 {

@@ -16,6 +16,9 @@ pub(crate) struct Scratch {
     /// can be removed before the lock is given up.
     _lock: OwnedFd,
     lock_path: PathBuf,
+    /// Left by killed owners, with files that only root of a user namespace
+    /// can remove: path, its lock's path, the lock.
+    abandoned: Vec<(PathBuf, PathBuf, OwnedFd)>,
 }
 
 impl Scratch {
@@ -27,7 +30,7 @@ impl Scratch {
         };
         std::fs::create_dir_all(parent).map_err(failed(parent))?;
         let parent = std::fs::canonicalize(parent).map_err(failed(parent))?;
-        reap(&parent);
+        let abandoned = reap(&parent);
         let (path, lock_path) = (parent.join(name), parent.join(format!("{name}.lock")));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = rustix::fs::open(&lock_path, flags, Mode::from_raw_mode(0o600))
@@ -39,7 +42,23 @@ impl Scratch {
             path,
             _lock: lock,
             lock_path,
+            abandoned,
         })
+    }
+
+    /// What the supervisor has to remove.
+    pub(crate) fn abandoned(&self) -> Vec<PathBuf> {
+        self.abandoned
+            .iter()
+            .map(|(path, _, _)| path.clone())
+            .collect()
+    }
+
+    /// The supervisor has removed what it could.
+    pub(crate) fn forget_abandoned(&mut self) {
+        for (path, lock_path, _lock) in self.abandoned.drain(..) {
+            remove(&path, &lock_path);
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -49,17 +68,21 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.path);
-        // Kept where something is left of the directory: whoever can remove
-        // that finds it by its lock.
-        if !self.path.exists() {
-            let _ = std::fs::remove_file(&self.lock_path);
-        }
+        remove(&self.path, &self.lock_path);
+    }
+}
+
+/// Removes a directory, and then its lock; where something is left of the
+/// directory the lock stays, so that whoever can remove it finds it.
+fn remove(path: &Path, lock_path: &Path) {
+    let _ = std::fs::remove_dir_all(path);
+    if !path.exists() {
+        let _ = std::fs::remove_file(lock_path);
     }
 }
 
 /// Directories whose owner is gone; with the lock that proves it.
-pub(crate) fn abandoned(parent: &Path) -> Vec<(PathBuf, PathBuf, OwnedFd)> {
+fn abandoned(parent: &Path) -> Vec<(PathBuf, PathBuf, OwnedFd)> {
     let Ok(entries) = std::fs::read_dir(parent) else {
         return Vec::new();
     };
@@ -84,11 +107,12 @@ pub(crate) fn abandoned(parent: &Path) -> Vec<(PathBuf, PathBuf, OwnedFd)> {
     found
 }
 
-fn reap(parent: &Path) {
-    for (path, lock_path, _lock) in abandoned(parent) {
-        let _ = std::fs::remove_dir_all(&path);
-        if !path.exists() {
-            let _ = std::fs::remove_file(&lock_path);
-        }
-    }
+/// Removes what killed owners left; what could not be removed comes back.
+fn reap(parent: &Path) -> Vec<(PathBuf, PathBuf, OwnedFd)> {
+    let mut left = abandoned(parent);
+    left.retain(|(path, lock_path, _)| {
+        remove(path, lock_path);
+        path.exists()
+    });
+    left
 }

@@ -24,7 +24,7 @@ pub struct Written {
 pub enum Change {
     /// A file was created or changed.
     File,
-    /// A directory was created, or something about it was changed.
+    /// A directory was created, or its mode or owner was changed.
     Directory,
     /// A symbolic link was created.
     Symlink,

@@ -25,6 +25,7 @@ use crate::supervisor::network::GATEWAY;
 use crate::sys;
 use crate::tier::Tier;
 use crate::wire::{Channel, ExecRequest, Failure, FromChild, StartRequest};
+pub(crate) use mounts::options as overlay_options;
 use program::Program;
 
 /// Where a container's things lie, as the supervisor sees them.

@@ -21,6 +21,7 @@ use super::{Place, devices, files};
 use crate::copy::copy_tree;
 use crate::spec::{Mount, MountSource, Network};
 use crate::supervisor::enter::below;
+use crate::tier::Tier;
 use crate::wire::{Failure, StartRequest};
 
 /// Unreadable in every container (moby, `oci/defaults.go`).
@@ -63,18 +64,7 @@ pub(super) fn overlay(root: &Path, place: &Place) -> Result<OwnedFd, Failure> {
         std::fs::Permissions::from_mode(below.mode() & 0o7777),
     )
     .map_err(failed)?;
-    let userxattr = if place.tier.has_user_namespace() {
-        ",userxattr"
-    } else {
-        ""
-    };
-    let options = format!(
-        "lowerdir={},upperdir={},workdir={}{userxattr}",
-        root.display(),
-        upper.display(),
-        work.display()
-    );
-    let options = c_string(&options)?;
+    let options = options(root, &upper, &work, place.tier)?;
     mount(
         "overlay",
         &merged,
@@ -85,6 +75,25 @@ pub(super) fn overlay(root: &Path, place: &Place) -> Result<OwnedFd, Failure> {
     .map_err(|e| Failure::step("mounting the overlay", e))?;
     rustix::fs::open(&merged, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| Failure::step("opening the container's root", e))
+}
+
+/// The overlay's options. In a user namespace `trusted.` attributes are out
+/// of reach, so its marks go into `user.` ones (Linux 5.11).
+pub(crate) fn options(
+    lower: &Path,
+    upper: &Path,
+    work: &Path,
+    tier: Tier,
+) -> Result<CString, Failure> {
+    let userxattr = if tier.has_user_namespace() {
+        ",userxattr"
+    } else {
+        ""
+    };
+    let (lower, upper, work) = (lower.display(), upper.display(), work.display());
+    let text = format!("lowerdir={lower},upperdir={upper},workdir={work}{userxattr}");
+    CString::new(text)
+        .map_err(|e| Failure::step("composing mount options", std::io::Error::from(e)))
 }
 
 /// Copies the prepared root, where overlays cannot be mounted.
@@ -444,9 +453,4 @@ fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::step(format!("writing {}", path.display()), e);
     std::fs::write(path, content).map_err(failed)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o7777)).map_err(failed)
-}
-
-fn c_string(text: &str) -> Result<CString, Failure> {
-    CString::new(text.as_bytes())
-        .map_err(|e| Failure::step("composing mount options", std::io::Error::from(e)))
 }

@@ -3,8 +3,8 @@
 
 use rustix::io::Errno;
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, Gid, Uid, remove_capability_from_bounding_set, set_capabilities,
-    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, Gid, Uid, capabilities, remove_capability_from_bounding_set,
+    set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::program::Program;
@@ -18,7 +18,9 @@ use crate::wire::Failure;
 const CAPABILITIES: u32 = 64;
 
 pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
-    let Some(profile) = program.profile else { return Ok(()) };
+    let Some(profile) = program.profile else {
+        return Ok(());
+    };
     let (user, single) = (program.user, program.tier == Tier::SingleUser);
     // A new user namespace gives all capabilities back: first.
     if single && (user.uid, user.gid) != (0, 0) {
@@ -49,8 +51,14 @@ pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
         set_thread_res_uid(uid, uid, uid)
             .map_err(|e| Failure::step(format!("becoming user {}", user.uid), e))?;
     }
-    let kept = if user.uid == 0 { profile.capabilities } else { 0 };
-    let kept = CapabilitySet::from_bits_retain(kept);
+    let kept = if user.uid == 0 {
+        profile.capabilities
+    } else {
+        0
+    };
+    // Root of somebody's container may have fewer to begin with.
+    let own = capabilities(None).map_err(|e| Failure::step("reading capabilities", e))?;
+    let kept = CapabilitySet::from_bits_retain(kept) & own.permitted;
     let sets = CapabilitySets {
         effective: kept,
         permitted: kept,
@@ -66,14 +74,25 @@ pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
 
 fn filter(program: &Program<'_>, profile: &Profile) -> Result<(), Failure> {
     if program.tier == Tier::SingleUser {
-        sys::install_filter(&seccomp::pretend_ownership())
-            .map_err(|e| Failure::step("installing the single-user filter", e))?;
+        install(&seccomp::pretend_ownership())?;
     }
     if profile.seccomp {
-        sys::install_filter(&seccomp::docker_default(profile.capabilities))
-            .map_err(|e| Failure::step("installing the system call filter", e))?;
+        install(&seccomp::docker_default(profile.capabilities))?;
     }
     Ok(())
+}
+
+fn install(filter: &[libc::sock_filter]) -> Result<(), Failure> {
+    let result = match sys::install_filter(filter) {
+        // Without CAP_SYS_ADMIN (chroot in somebody's container) the kernel
+        // takes a filter only from who gives up setuid programs.
+        Err(e) if e.raw_os_error() == Some(libc::EACCES) => {
+            set_no_new_privs(true).map_err(|e| Failure::step("setting no_new_privs", e))?;
+            sys::install_filter(filter)
+        }
+        result => result,
+    };
+    result.map_err(|e| Failure::step("installing the system call filter", e))
 }
 
 /// With one id only: the id that we are gets another name.

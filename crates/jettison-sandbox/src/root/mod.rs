@@ -3,6 +3,7 @@
 
 mod entry;
 mod extract;
+mod prepare;
 
 use std::io::{BufWriter, Read, Write};
 use std::os::fd::OwnedFd;

@@ -32,7 +32,9 @@ pub(super) enum Check {
     /// Allowed when the first argument is another.
     Not(u32),
     /// Pretends success when the mode in this argument says device.
-    PretendDevice { argument: u32 },
+    PretendDevice {
+        argument: u32,
+    },
 }
 
 /// The rules of one architecture.
@@ -127,10 +129,20 @@ fn length(code: &[sock_filter]) -> u32 {
 }
 
 fn step(code: u16, k: u32) -> sock_filter {
-    sock_filter { code, jt: 0, jf: 0, k }
+    sock_filter {
+        code,
+        jt: 0,
+        jf: 0,
+        k,
+    }
 }
 
 fn branch(code: u16, k: u32, yes: usize, no: usize) -> sock_filter {
     let short = |n: usize| u8::try_from(n).expect("a check has a dozen steps");
-    sock_filter { code, jt: short(yes), jf: short(no), k }
+    sock_filter {
+        code,
+        jt: short(yes),
+        jf: short(no),
+        k,
+    }
 }

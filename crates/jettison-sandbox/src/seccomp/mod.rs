@@ -107,7 +107,11 @@ pub(crate) fn docker_default(capabilities: u64) -> Vec<sock_filter> {
         if capabilities & SYS_CHROOT != 0 {
             checks.push((numbers.chroot, Check::Allow));
         }
-        Section { audit: numbers.audit, checks, allowed: table::allowed(numbers.column) }
+        Section {
+            audit: numbers.audit,
+            checks,
+            allowed: table::allowed(numbers.column),
+        }
     });
     bpf::program(&sections.collect::<Vec<_>>(), libc::EPERM)
 }
@@ -116,13 +120,20 @@ pub(crate) fn docker_default(capabilities: u64) -> Vec<sock_filter> {
 /// success without doing them (Charliecloud's and proot's "fake root").
 pub(crate) fn pretend_ownership() -> Vec<sock_filter> {
     let sections = native().iter().map(|numbers| {
-        let mut checks: Vec<_> =
-            numbers.owners.iter().map(|&number| (number, Check::Fail(0))).collect();
+        let mut checks: Vec<_> = numbers
+            .owners
+            .iter()
+            .map(|&number| (number, Check::Fail(0)))
+            .collect();
         if let Some(mknod) = numbers.mknod {
             checks.push((mknod, Check::PretendDevice { argument: 1 }));
         }
         checks.push((numbers.mknodat, Check::PretendDevice { argument: 2 }));
-        Section { audit: numbers.audit, checks, allowed: vec![(0, u32::MAX)] }
+        Section {
+            audit: numbers.audit,
+            checks,
+            allowed: vec![(0, u32::MAX)],
+        }
     });
     bpf::program(&sections.collect::<Vec<_>>(), libc::EPERM)
 }
@@ -139,7 +150,11 @@ mod tests {
             offset => {
                 let word = u64::from(offset - 16);
                 let argument = arguments[(word / 8) as usize];
-                if word % 8 == 0 { argument as u32 } else { (argument >> 32) as u32 }
+                if word % 8 == 0 {
+                    argument as u32
+                } else {
+                    (argument >> 32) as u32
+                }
             }
         };
         let (mut at, mut accumulator) = (0_usize, 0_u32);
@@ -182,21 +197,32 @@ mod tests {
             assert!(program.len() < 4096);
             let allowed = table::allowed(numbers.column);
             for number in 0..1000 {
-                if [numbers.clone, numbers.clone3, numbers.personality, numbers.socket]
-                    .contains(&number)
+                if [
+                    numbers.clone,
+                    numbers.clone3,
+                    numbers.personality,
+                    numbers.socket,
+                ]
+                .contains(&number)
                 {
                     continue;
                 }
                 let expected = allowed.iter().any(|&(a, b)| (a..=b).contains(&number));
                 let got = answer(&program, numbers.audit, number, [0; 3]);
-                assert_eq!(got, if expected { ALLOW } else { errno(libc::EPERM) }, "{number}");
+                assert_eq!(
+                    got,
+                    if expected { ALLOW } else { errno(libc::EPERM) },
+                    "{number}"
+                );
             }
         }
     }
 
     #[test]
     fn arguments_decide_where_they_must() {
-        let Some(numbers) = native().first() else { return };
+        let Some(numbers) = native().first() else {
+            return;
+        };
         let program = docker_default(SYS_CHROOT);
         let check = |number, argument: u64, expected: u32| {
             let got = answer(&program, numbers.audit, number, [argument, 0, 0]);
@@ -215,21 +241,32 @@ mod tests {
         check(numbers.socket, 40 | 1 << 32, errno(libc::EPERM));
         check(numbers.chroot, 0, ALLOW);
         let strict = docker_default(0);
-        assert_eq!(answer(&strict, numbers.audit, numbers.chroot, [0; 3]), errno(libc::EPERM));
+        assert_eq!(
+            answer(&strict, numbers.audit, numbers.chroot, [0; 3]),
+            errno(libc::EPERM)
+        );
         assert_eq!(answer(&strict, 0x1234, 0, [0; 3]), errno(libc::EPERM));
     }
 
     #[test]
     fn a_single_id_is_told_that_it_changed_owners() {
-        let Some(numbers) = native().first() else { return };
+        let Some(numbers) = native().first() else {
+            return;
+        };
         let program = pretend_ownership();
         for &number in numbers.owners {
             assert_eq!(answer(&program, numbers.audit, number, [0; 3]), errno(0));
         }
         let device = u64::from(libc::S_IFCHR | 0o666);
         let pipe = u64::from(libc::S_IFIFO | 0o666);
-        assert_eq!(answer(&program, numbers.audit, numbers.mknodat, [0, 0, device]), errno(0));
-        assert_eq!(answer(&program, numbers.audit, numbers.mknodat, [0, 0, pipe]), ALLOW);
+        assert_eq!(
+            answer(&program, numbers.audit, numbers.mknodat, [0, 0, device]),
+            errno(0)
+        );
+        assert_eq!(
+            answer(&program, numbers.audit, numbers.mknodat, [0, 0, pipe]),
+            ALLOW
+        );
         assert_eq!(answer(&program, numbers.audit, 0, [0; 3]), ALLOW);
     }
 
@@ -238,9 +275,16 @@ mod tests {
     fn the_table_agrees_with_the_c_library() {
         let allowed = table::allowed(0);
         let has = |number: libc::c_long| {
-            allowed.iter().any(|&(a, b)| (i64::from(a)..=i64::from(b)).contains(&number))
+            allowed
+                .iter()
+                .any(|&(a, b)| (i64::from(a)..=i64::from(b)).contains(&number))
         };
-        for number in [libc::SYS_read, libc::SYS_openat2, libc::SYS_ptrace, libc::SYS_statx] {
+        for number in [
+            libc::SYS_read,
+            libc::SYS_openat2,
+            libc::SYS_ptrace,
+            libc::SYS_statx,
+        ] {
             assert!(has(number), "{number}");
         }
         for number in [

@@ -19,6 +19,7 @@ use rustix::thread::{Gid, Uid, UnshareFlags};
 
 use super::netlink::{Changes, LOOPBACK};
 use super::{Supervisor, network};
+use crate::init;
 use crate::sys;
 use crate::tier::Tier;
 use crate::wire::{Channel, Failure, Reply, Request};
@@ -40,6 +41,11 @@ pub(crate) struct Setup {
     pub(crate) cgroups: Vec<crate::cgroup::Parent>,
     /// Names our control groups.
     pub(crate) name: String,
+    /// Scratch directories of killed sandboxes that only root of a user
+    /// namespace like ours can remove.
+    pub(crate) abandoned: Vec<PathBuf>,
+    /// Try everything that a container will need.
+    pub(crate) self_test: bool,
 }
 
 /// Paths as the supervisor sees them.
@@ -55,8 +61,15 @@ pub(crate) struct Layout {
 
 /// The guard: what the fork of the library's process does. Returns its exit code.
 pub(crate) fn guard(setup: &Setup, channel: &Channel) -> i32 {
-    match enter(setup, channel) {
-        Ok(code) => code,
+    let Ok(channel) = leave_everything(channel.as_fd()) else {
+        return 125;
+    };
+    match enter(setup, &channel) {
+        Ok(code) => {
+            // Closed by number after the fork.
+            std::mem::forget(channel);
+            code
+        }
         Err(failure) => {
             // Nobody may be listening any more; then there is nobody to tell.
             let _ = channel.send(&Reply::Failed(failure), &[]);
@@ -86,13 +99,11 @@ fn sys_three() -> BorrowedFd<'static> {
 }
 
 fn enter(setup: &Setup, channel: &Channel) -> Result<i32, Failure> {
-    let channel = leave_everything(channel.as_fd())
-        .map_err(|e| Failure::step("closing inherited descriptors", e))?;
     // Away from the terminal's process group: Ctrl-C is the library's to handle.
     let _ = rustix::process::setsid();
     sys::reset_signals();
     if setup.tier.has_user_namespace() {
-        enter_user_namespace(setup.tier, &channel)?;
+        enter_user_namespace(setup.tier, channel)?;
     }
     if setup.tier.has_namespaces() {
         let mut flags = UnshareFlags::NEWNS
@@ -104,12 +115,19 @@ fn enter(setup: &Setup, channel: &Channel) -> Result<i32, Failure> {
         }
         sys::unshare(flags).map_err(|e| Failure::step("creating namespaces", e))?;
     }
+    if !setup.tier.has_namespaces() {
+        // Orphans of a killed supervisor come to us instead of to init.
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
     let child = sys::fork_into(0, || {
         // The guard's death ends the supervisor, and with it everything.
         let signal = Some(rustix::process::Signal::KILL);
         let _ = rustix::process::set_parent_process_death_signal(signal);
+        if !setup.tier.has_namespaces() {
+            let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        }
         match prepare(setup) {
-            Ok(layout) => Supervisor::new(setup.clone(), layout, &channel).serve(),
+            Ok(layout) => Supervisor::new(setup.clone(), layout, channel).serve(),
             Err(failure) => {
                 let _ = channel.send(&Reply::Failed(failure), &[]);
                 125
@@ -117,11 +135,8 @@ fn enter(setup: &Setup, channel: &Channel) -> Result<i32, Failure> {
         }
     })
     .map_err(|e| Failure::step("forking the supervisor", e))?;
-    if !setup.tier.has_namespaces() {
-        // Orphans of a killed supervisor come to us instead of to init.
-        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-    }
-    drop(channel);
+    // Only the supervisor's end counts from here on.
+    sys::close_from(3, false);
     let code = loop {
         match waitpid(Some(child), WaitOptions::empty()) {
             Ok(Some((_, status))) => break status.exit_status().unwrap_or(137),
@@ -206,7 +221,55 @@ fn prepare(setup: &Setup) -> Result<Layout, Failure> {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")
             .map_err(|e| Failure::step("switching on forwarding in the sandbox's network", e))?;
     }
+    for path in &setup.abandoned {
+        let _ = std::fs::remove_dir_all(below(&layout.host, path));
+    }
+    if setup.self_test {
+        self_test(setup, &layout)?;
+    }
     Ok(layout)
+}
+
+/// Mounts an overlay and creates a pair of links, as a container will: both
+/// are file systems and devices that a kernel may lack or refuse.
+fn self_test(setup: &Setup, layout: &Layout) -> Result<(), Failure> {
+    if setup.tier == Tier::Chroot {
+        // The supervisor itself stays where it is.
+        let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        return root
+            .and_then(|_root| chroot("/"))
+            .map_err(|e| Failure::step("changing the root (chroot)", e));
+    }
+    if !setup.tier.has_namespaces() {
+        return Ok(());
+    }
+    let base = layout.base.join("test");
+    let [lower, upper, work] = ["lower", "upper", "work"].map(|name| base.join(name));
+    for path in [&base, &lower, &upper, &work] {
+        std::fs::create_dir(path).map_err(|e| Failure::step("creating directories", e))?;
+    }
+    let options = init::overlay_options(&lower, &upper, &work, setup.tier)?;
+    mount(
+        "overlay",
+        &base,
+        "overlay",
+        MountFlags::NODEV,
+        options.as_c_str(),
+    )
+    .map_err(|e| Failure::step("mounting an overlay", e))?;
+    rustix::mount::unmount(&base, rustix::mount::UnmountFlags::DETACH)
+        .map_err(|e| Failure::step("unmounting an overlay", e))?;
+    let _ = std::fs::remove_dir_all(&base);
+    if setup.host_network {
+        return Ok(());
+    }
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let address = std::net::Ipv4Addr::new(172, 17, 255, 254);
+    Changes::new()
+        .pair(99, own, address)
+        .remove(99)
+        .apply()
+        .map_err(|e| Failure::step("creating a pair of network links (veth)", e))
 }
 
 /// Makes a tmpfs the root of our mount namespace, with the machine's root at

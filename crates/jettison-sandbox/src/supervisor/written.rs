@@ -23,13 +23,16 @@ impl Supervisor<'_> {
     pub(crate) fn list_written(&mut self, container: u64) -> Result<OwnedFd, Failure> {
         let contained = self.containers.get(&container).ok_or_else(Failure::ended)?;
         let upper = contained.directory.join("upper");
+        let lower = contained.request.root.map(|root| self.root_directory(root));
         let ours: BTreeSet<&OsStr> = contained.created.iter().map(|path| &**path).collect();
         let (to, from) = Channel::pair().map_err(|e| Failure::step("creating a socket pair", e))?;
         let pid = sys::fork_into(0, || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let mut list = Vec::new();
-            let listed = rustix::fs::openat(CWD, &upper, flags, Mode::empty())
-                .and_then(|upper| walk(&upper, OsStr::new(""), &ours, &mut list));
+            let listed = rustix::fs::openat(CWD, &upper, flags, Mode::empty()).and_then(|upper| {
+                let lower = lower.and_then(|lower| openat(CWD, &lower, flags, Mode::empty()).ok());
+                walk(&upper, lower.as_ref(), OsStr::new(""), &ours, &mut list)
+            });
             let reply = match listed {
                 Ok(()) => Reply::Written(list),
                 Err(e) => Reply::Failed(Failure::step("listing what was written", e)),
@@ -43,8 +46,11 @@ impl Supervisor<'_> {
     }
 }
 
+/// `lower` is the directory of the prepared root at the same path, if it has
+/// one there.
 fn walk(
     directory: &OwnedFd,
+    lower: Option<&OwnedFd>,
     path: &OsStr,
     ours: &BTreeSet<&OsStr>,
     list: &mut Vec<Written>,
@@ -94,19 +100,24 @@ fn walk(
             }
             _ => {}
         }
-        // A mount point that we made is no work of the program's; what the
-        // program put into it is.
-        if !ours.contains(&*full) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let below = lower.and_then(|lower| openat(lower, &*name, flags, Mode::empty()).ok());
+        // The overlay copies a directory up when something in it changes; and
+        // a mount point that we made is no work of the program's.
+        let same = kind == FileType::Directory
+            && below
+                .as_ref()
+                .and_then(|below| rustix::fs::fstat(below).ok())
+                .is_some_and(|old| {
+                    (old.st_mode, old.st_uid, old.st_gid)
+                        == (stat.st_mode, stat.st_uid, stat.st_gid)
+                });
+        if !same && !ours.contains(&*full) {
             list.push(written);
         }
         if kind == FileType::Directory {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            walk(
-                &openat(directory, &*name, flags, Mode::empty())?,
-                &full,
-                ours,
-                list,
-            )?;
+            let next = openat(directory, &*name, flags, Mode::empty())?;
+            walk(&next, below.as_ref(), &full, ours, list)?;
         }
     }
     Ok(())

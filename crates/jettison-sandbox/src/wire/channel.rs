@@ -82,8 +82,9 @@ impl Channel {
             let mut parts = [IoSliceMut::new(&mut buffer)];
             match recvmsg(&self.0, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
                 Ok(message) => break message.bytes,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+                // A reset says that the other end went without reading all we
+                // sent. It is told once, before what is still to be read.
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => {}
                 Err(e) => return Err(e.into()),
             }
         };

@@ -1,7 +1,16 @@
 //! The sandbox with real programs. Every test that needs a privilege or a
 //! program that is missing says so aloud and passes.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout
+)]
 
 mod basics;
+mod life;
+mod network;
 mod profiles;
+mod roots;
 mod support;
+mod tiers;
