@@ -1,0 +1,21 @@
+//! Dockerfiles as values: bytes in, a lossless syntax tree and a list of errors out. It accepts what BuildKit 0.26
+//! accepts and reads the same instructions, stages and heredocs out of it; `tests/oracle` holds it to that.
+//!
+//! - [`parse`] never fails and never panics; [`Tree::to_bytes`] gives the input back byte for byte.
+//! - [`instruction`] is the typed view, [`stage`] the build stages.
+//! - [`expand`] resolves `$x` in words, [`ignore`] reads `.dockerignore`.
+//!
+//! Nothing here opens a path, reads the environment or runs anything.
+
+pub mod expand;
+pub mod ignore;
+
+pub mod instruction;
+
+mod pattern;
+
+pub mod stage;
+pub mod syntax;
+mod text;
+
+pub use syntax::{ParseError, ParseErrorKind, Phase, Tree, Word, parse};
