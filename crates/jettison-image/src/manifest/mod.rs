@@ -153,7 +153,10 @@ fn kind(fields: &mut Fields, outside: &str) -> Result<ManifestKind, Error> {
         )),
         some => Ok(some),
     };
-    let from_fields = match (fields.has("manifests"), fields.has("config")) {
+    let from_fields = match (
+        fields.has("manifests"),
+        fields.has("config") || fields.has("layers"),
+    ) {
         (true, _) => ManifestKind::Index(Schema::Oci),
         (_, true) => ManifestKind::Manifest(Schema::Oci),
         // An empty index is written by tools that removed the last image.

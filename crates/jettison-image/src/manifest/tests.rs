@@ -53,6 +53,11 @@ fn keys_match_regardless_of_case_but_once() {
 #[test]
 fn what_is_refused() {
     check_error("{}", "", "manifest: schemaVersion is not 2");
+    check_error(
+        r#"{"schemaVersion":2,"layers":[]}"#,
+        "",
+        "manifest: config is missing",
+    );
     check_error("[]", "", "manifest: expected an object, found a list");
     check_error(
         r#"{"schemaVersion":1,"fsLayers":[]}"#,
