@@ -8,11 +8,13 @@ mod body;
 mod client;
 mod download;
 mod error;
+mod packages;
 mod retry;
 
 pub use client::{HttpClient, HttpOptions, Proxies};
 pub use download::Download;
 pub use error::HttpError;
+pub use packages::PackageFetcher;
 pub use retry::Retry;
 
 pub(crate) use body::{Body, Response, channel};
