@@ -10,6 +10,7 @@ use super::gzip::GzipMembers;
 use super::pipeline::Pipeline;
 use super::zstd_frames::ZstdFrames;
 use super::{Compression, UnknownPacking};
+use crate::tar::read_buffered;
 use crate::{Error, Limits};
 
 /// Packed bytes fetched at a time.
@@ -114,14 +115,7 @@ impl<R: Read> BufRead for Decoder<R> {
 
 impl<R: Read> Read for Decoder<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let available = self.fill_buf()?;
-        let count = available.len().min(buf.len());
-        buf[..count].copy_from_slice(&available[..count]);
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, buf)
     }
 }
 

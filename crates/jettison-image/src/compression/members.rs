@@ -91,13 +91,14 @@ impl<W: Write> Write for GzipWriter<W> {
     }
 }
 
-/// The level of the member that begins at `offset`.
+/// The level of the member that begins at `offset`. 10 MB of program take about
+/// 0.7 CPU seconds so; level 11 and 12 gain 0.1 % over 10 for half as much again.
 fn level_at(level: Level, offset: u64) -> i32 {
     match level {
         Level::Fixed(level) => level.clamp(1, 12),
         Level::Graded => match offset >> 20 {
-            0..4 => 11,
-            4..16 => 9,
+            0..6 => 10,
+            6..16 => 9,
             16..64 => 7,
             _ => 6,
         },

@@ -20,6 +20,7 @@ use crate::escape::is_bidi_control;
 
 pub use encode::{END_OF_ARCHIVE, encode_header, padding};
 pub use reader::{Reader, TarEntry};
+pub(crate) use source::read_buffered;
 pub use source::{Hashing, SeekSource, Source};
 
 /// Everything in a tar archive is a multiple of this.

@@ -11,9 +11,9 @@ use std::io::{self, BufRead, Read, Write};
 use super::content::{Content, Holes, Next};
 use super::header::{Block, Dialect, text};
 use super::kind::{Fields, has_content};
-use super::source::Source;
+use super::source::{Source, read_buffered};
 use super::sparse::{Pax1, SparseMap, old_gnu, pax_0};
-use super::{BLOCK_BYTES, pax, quoted};
+use super::{BLOCK_BYTES, padding, pax, quoted};
 use crate::{Entry, EntryKind, Error, Limits};
 
 /// Zeros that a hole of a sparse file is read as, lent piece by piece.
@@ -237,7 +237,7 @@ impl<S: Source> Reader<S> {
         }
         self.content = Content {
             stored,
-            padding: padding(stored),
+            padding: padding(stored) as u64,
             sparse: None,
         };
         let map = match fields.type_flag {
@@ -397,7 +397,7 @@ impl<S: Source> Reader<S> {
     fn meta_size(&mut self, fields: &Fields) -> Result<usize, Error> {
         let size = usize::try_from(fields.size)
             .map_err(|_| self.malformed("extended header's size is negative"))?;
-        let padded = size.saturating_add(padding(size as u64) as usize);
+        let padded = size.saturating_add(padding(size as u64));
         if self.raw.len().saturating_add(padded) > self.limits.pax_bytes as usize {
             return Err(self.over_pax_limit());
         }
@@ -534,8 +534,8 @@ impl<S: Source> TarEntry<'_, S> {
             left -= count as u64;
         }
         let zeros = padding(self.stored_bytes);
-        sink.write_all(&ZEROS[..zeros as usize]).map_err(failed)?;
-        Ok(self.reader.raw.len() as u64 + self.stored_bytes + zeros)
+        sink.write_all(&ZEROS[..zeros]).map_err(failed)?;
+        Ok(self.reader.raw.len() as u64 + self.stored_bytes + zeros as u64)
     }
 }
 
@@ -574,19 +574,6 @@ impl<S: Source> BufRead for TarEntry<'_, S> {
 
 impl<S: Source> Read for TarEntry<'_, S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let available = self.fill_buf()?;
-        let count = available.len().min(buf.len());
-        buf[..count].copy_from_slice(&available[..count]);
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, buf)
     }
-}
-
-fn padding(stored: u64) -> u64 {
-    stored
-        .next_multiple_of(BLOCK_BYTES as u64)
-        .saturating_sub(stored)
 }

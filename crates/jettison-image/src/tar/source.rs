@@ -67,6 +67,18 @@ impl<S: Source + ?Sized> Source for &mut S {
     }
 }
 
+/// [`Read::read`] of what is buffered already.
+pub(crate) fn read_buffered(source: &mut impl BufRead, buf: &mut [u8]) -> io::Result<usize> {
+    if buf.is_empty() {
+        return Ok(0);
+    }
+    let available = source.fill_buf()?;
+    let count = available.len().min(buf.len());
+    buf[..count].copy_from_slice(&available[..count]);
+    source.consume(count);
+    Ok(count)
+}
+
 /// Bytes of a [`SeekSource`]'s buffer: a header and what usually surrounds it.
 const SEEK_BUFFER_BYTES: usize = 8 << 10;
 
@@ -107,11 +119,7 @@ impl<R: Read + Seek> Read for SeekSource<R> {
             self.position += count as u64;
             return Ok(count);
         }
-        let available = self.fill_buf()?;
-        let count = available.len().min(buf.len());
-        buf[..count].copy_from_slice(&available[..count]);
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, buf)
     }
 }
 
@@ -177,14 +185,7 @@ impl<S: Source> Hashing<S> {
 
 impl<S: Source> Read for Hashing<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let available = self.fill_buf()?;
-        let count = available.len().min(buf.len());
-        buf[..count].copy_from_slice(&available[..count]);
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, buf)
     }
 }
 
