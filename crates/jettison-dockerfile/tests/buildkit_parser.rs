@@ -76,14 +76,14 @@ fn mutations_agree() {
         .filter(|bytes| bytes.len() < 6000)
         .collect();
     let mut random = Random(20_260_001);
-    let inputs: Vec<Vec<u8>> = (0..6_000).map(|_| mutate(&mut random, &small)).collect();
+    let inputs: Vec<Vec<u8>> = (0..4_000).map(|_| mutate(&mut random, &small)).collect();
     compare("mutations", &inputs);
 }
 
 #[test]
 fn composed_files_agree() {
     let mut random = Random(7_351);
-    let inputs: Vec<Vec<u8>> = (0..16_000).map(|_| compose(&mut random)).collect();
+    let inputs: Vec<Vec<u8>> = (0..12_000).map(|_| compose(&mut random)).collect();
     compare("composed files", &inputs);
 }
 

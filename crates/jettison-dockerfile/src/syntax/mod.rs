@@ -117,6 +117,14 @@ impl Tree {
         (line, offset.saturating_sub(start) + 1)
     }
 
+    /// The offset at which a line (from 1) starts; the end of the file for a line that is not there.
+    pub fn line_start(&self, number: usize) -> usize {
+        let start = number
+            .checked_sub(1)
+            .and_then(|index| self.line_starts.get(index));
+        start.copied().unwrap_or(self.source.len())
+    }
+
     /// The bytes of a line (from 1), its line feed included.
     pub fn line(&self, number: usize) -> &[u8] {
         let Some(start) = number
