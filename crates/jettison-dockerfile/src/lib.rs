@@ -2,7 +2,7 @@
 //! accepts and reads the same instructions, stages and heredocs out of it; `tests/oracle` holds it to that.
 //!
 //! - [`parse`] never fails and never panics; [`Tree::to_bytes`] gives the input back byte for byte.
-//! - [`instruction`] is the typed view, [`stage`] the build stages.
+//! - [`instruction`] is the typed view, [`stage`] the build stages, [`outline`] what a listing of a file shows.
 //! - [`expand`] resolves `$x` in words, [`ignore`] reads `.dockerignore`, [`shell`] parses what RUN, CMD and
 //!   HEALTHCHECK hand to a shell, [`edit`] changes bytes of the tree and nothing else.
 //!
@@ -14,6 +14,7 @@ pub mod ignore;
 
 pub mod instruction;
 
+pub mod outline;
 mod pattern;
 pub mod shell;
 

@@ -1,10 +1,5 @@
 //! Agreement with BuildKit's word expansion, mounts and `.dockerignore` patterns, over generated inputs.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the figures of agreement are what these tests are read for"
-)]
-
 mod judge;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,314 @@
+//! The scopes of a file: what variables are where, as far as the file alone tells (a base image's own environment
+//! is not known here and counts as unset).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Location, OutlineArgument, OutlineError, sources};
+use crate::Tree;
+use crate::expand::Lex;
+use crate::instruction::{Argument, Body, Instruction, Mount, Pair};
+use crate::stage::Stage;
+use crate::syntax::Lines;
+use crate::text;
+
+type Values = BTreeMap<String, Vec<u8>>;
+
+/// All scopes.
+pub(super) struct Scopes {
+    globals: BTreeMap<String, Declared>,
+    pub(super) stages: Vec<StageScope>,
+}
+
+/// An argument's declaration.
+struct Declared {
+    argument: OutlineArgument,
+    /// Other arguments that its default refers to.
+    refers_to: BTreeSet<String>,
+}
+
+/// One stage.
+#[derive(Default)]
+pub(super) struct StageScope {
+    pub(super) base: Vec<u8>,
+    pub(super) base_stage: Option<usize>,
+    pub(super) mounts: Vec<(Mount, Lines)>,
+    declared: BTreeMap<String, Declared>,
+    used: BTreeSet<String>,
+    needs: BTreeSet<usize>,
+    /// What ENV sets; handed on to stages built on this one.
+    environment: Values,
+}
+
+impl Scopes {
+    pub(super) fn read(
+        tree: &Tree,
+        lex: Lex,
+        predefined: &Values,
+        build_args: &Values,
+    ) -> Result<Self, OutlineError> {
+        let mut reader = Reader {
+            tree,
+            lex,
+            build_args,
+            global_values: predefined.clone(),
+        };
+        let mut scopes = Self {
+            globals: BTreeMap::new(),
+            stages: Vec::new(),
+        };
+        for index in tree.stages().global_arguments() {
+            let instruction = &tree.instructions()[*index];
+            let Body::Arg(arguments) = &instruction.body else {
+                continue;
+            };
+            for argument in arguments {
+                let (name, value, refers_to) = reader.global(argument, instruction)?;
+                if let Some(value) = &value {
+                    reader.global_values.insert(name.clone(), value.clone());
+                }
+                let argument = described(&name, argument, value.as_deref(), instruction);
+                scopes.globals.insert(
+                    name,
+                    Declared {
+                        argument,
+                        refers_to,
+                    },
+                );
+            }
+        }
+        for stage in tree.stages().all() {
+            let scope = reader.stage(stage, &scopes.stages)?;
+            scopes.stages.push(scope);
+        }
+        Ok(scopes)
+    }
+
+    /// The stage and all it needs.
+    pub(super) fn needed(&self, target: usize) -> BTreeSet<usize> {
+        let mut needed = BTreeSet::new();
+        let mut open = vec![target];
+        while let Some(stage) = open.pop() {
+            if needed.insert(stage) {
+                open.extend(
+                    self.stages
+                        .get(stage)
+                        .into_iter()
+                        .flat_map(|scope| &scope.needs),
+                );
+            }
+        }
+        needed
+    }
+
+    /// The arguments that those stages use, by line.
+    pub(super) fn arguments(&self, needed: &BTreeSet<usize>) -> Vec<OutlineArgument> {
+        let mut found: BTreeMap<&str, &OutlineArgument> = BTreeMap::new();
+        for scope in needed.iter().filter_map(|index| self.stages.get(*index)) {
+            let mut open: Vec<&str> = scope.used.iter().map(String::as_str).collect();
+            let mut visited = BTreeSet::new();
+            while let Some(name) = open.pop() {
+                let Some(declared) = scope.declared.get(name).or_else(|| self.globals.get(name))
+                else {
+                    continue;
+                };
+                if visited.insert(name) {
+                    found.entry(name).or_insert(&declared.argument);
+                    open.extend(declared.refers_to.iter().map(String::as_str));
+                }
+            }
+        }
+        let mut out: Vec<OutlineArgument> = found.into_values().cloned().collect();
+        out.sort_by_key(|argument| {
+            argument
+                .location
+                .ranges
+                .first()
+                .map(|range| range.start.line)
+        });
+        out
+    }
+}
+
+struct Reader<'a> {
+    tree: &'a Tree,
+    lex: Lex,
+    build_args: &'a Values,
+    global_values: Values,
+}
+
+type Evaluated = (String, Option<Vec<u8>>, BTreeSet<String>);
+
+impl Reader<'_> {
+    fn global(
+        &self,
+        argument: &Argument,
+        instruction: &Instruction,
+    ) -> Result<Evaluated, OutlineError> {
+        let name = argument.name.text().into_owned();
+        if let Some(given) = self.build_args.get(&name) {
+            return Ok((name, Some(given.clone()), BTreeSet::new()));
+        }
+        let Some(default) = &argument.value else {
+            return Ok((name, None, BTreeSet::new()));
+        };
+        let expanded = self
+            .lex
+            .expand(&default.value, &self.global_values)
+            .map_err(|error| expand_error(error, instruction))?;
+        Ok((name, Some(expanded.word), expanded.matched))
+    }
+
+    fn stage(&self, stage: &Stage, earlier: &[StageScope]) -> Result<StageScope, OutlineError> {
+        let all = self.tree.instructions();
+        let mut scope = StageScope::default();
+        let from = &all[stage.from];
+        let base = self
+            .lex
+            .expand(&stage.base, &self.global_values)
+            .map_err(|error| expand_error(error, from))?;
+        scope.used.extend(base.matched);
+        if let Some(platform) = &stage.platform {
+            let platform = self
+                .lex
+                .expand(platform, &self.global_values)
+                .map_err(|error| expand_error(error, from))?;
+            scope.used.extend(platform.matched);
+        }
+        scope.base_stage = self
+            .tree
+            .stages()
+            .base_of(stage.index, &base.word)
+            .map(|stage| stage.index);
+        scope.base = base.word;
+        if let Some(base) = scope.base_stage.and_then(|index| earlier.get(index)) {
+            scope.environment = base.environment.clone();
+        }
+        scope.needs.extend(scope.base_stage);
+        let mut variables = scope.environment.clone();
+        for instruction in stage.instructions(all) {
+            let names = sources(&instruction.body);
+            let is_copy = matches!(instruction.body, Body::Copy(_));
+            for name in &names {
+                let stages = self.tree.stages();
+                let found = if is_copy {
+                    stages.by_name_or_number(name)
+                } else {
+                    stages.by_name(name)
+                };
+                scope.needs.extend(
+                    found
+                        .map(|stage| stage.index)
+                        .filter(|index| *index < stage.index),
+                );
+            }
+            self.instruction(instruction, &mut scope, &mut variables)?;
+        }
+        Ok(scope)
+    }
+
+    fn instruction(
+        &self,
+        instruction: &Instruction,
+        scope: &mut StageScope,
+        variables: &mut Values,
+    ) -> Result<(), OutlineError> {
+        match &instruction.body {
+            Body::Arg(arguments) => {
+                for argument in arguments {
+                    self.argument(argument, instruction, scope, variables)?;
+                }
+            }
+            Body::Env(_) => {
+                let expanded = instruction
+                    .expanded(&self.lex, variables)
+                    .map_err(|error| expand_error(error, instruction))?;
+                let Body::Env(pairs) = expanded.body else {
+                    return Ok(());
+                };
+                for Pair { name, value, .. } in pairs {
+                    let name = name.text().into_owned();
+                    variables.insert(name.clone(), value.value.clone());
+                    scope.environment.insert(name, value.value);
+                }
+            }
+            Body::Run(run) => {
+                for mount in &run.mounts {
+                    let mount =
+                        Mount::read(&mount.value, &mut |word| self.lex.word(word, variables))
+                            .map_err(|error| OutlineError::Mount {
+                                line: instruction.lines.start,
+                                error,
+                            })?;
+                    scope.mounts.push((mount, instruction.lines));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn argument(
+        &self,
+        argument: &Argument,
+        instruction: &Instruction,
+        scope: &mut StageScope,
+        variables: &mut Values,
+    ) -> Result<(), OutlineError> {
+        let name = argument.name.text().into_owned();
+        scope.used.insert(name.clone());
+        let given = self.build_args.get(&name);
+        let inherited = self.global_values.get(&name);
+        let (value, declares) = match (given, &argument.value, inherited) {
+            (Some(given), ..) => (Some(given.clone()), true),
+            (None, Some(default), _) => {
+                let value = self
+                    .lex
+                    .word(&default.value, variables)
+                    .map_err(|error| expand_error(error, instruction))?;
+                (Some(value), true)
+            }
+            // A value from the global scope leaves the description there.
+            (None, None, Some(inherited)) => (Some(inherited.clone()), false),
+            (None, None, None) => (None, true),
+        };
+        if let Some(value) = &value {
+            variables.insert(name.clone(), value.clone());
+        }
+        if declares {
+            let argument = described(&name, argument, value.as_deref(), instruction);
+            scope.declared.insert(
+                name,
+                Declared {
+                    argument,
+                    refers_to: BTreeSet::new(),
+                },
+            );
+        }
+        Ok(())
+    }
+}
+
+fn described(
+    name: &str,
+    argument: &Argument,
+    value: Option<&[u8]>,
+    instruction: &Instruction,
+) -> OutlineArgument {
+    OutlineArgument {
+        name: name.to_owned(),
+        description: argument
+            .comment
+            .as_deref()
+            .map(text::lossy)
+            .unwrap_or_default(),
+        value: value.map(text::lossy).unwrap_or_default(),
+        location: Location::from(instruction.lines),
+    }
+}
+
+fn expand_error(error: crate::expand::ExpandError, instruction: &Instruction) -> OutlineError {
+    OutlineError::Expand {
+        line: instruction.lines.start,
+        error,
+    }
+}
