@@ -1,5 +1,6 @@
 //! Build stages: which instructions belong to which FROM, and which earlier stage a name or number means.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::instruction::{Argument, Body, FromBase, Instruction, Kind};
@@ -12,6 +13,8 @@ use crate::{ParseError, ParseErrorKind};
 pub struct Stages {
     stages: Vec<Stage>,
     global_arguments: Vec<usize>,
+    /// Numbers of the stages with a name, ascending.
+    named: BTreeMap<String, Vec<usize>>,
 }
 
 /// One stage.
@@ -45,6 +48,13 @@ impl Stages {
         for (index, (instruction, node)) in instructions.iter().zip(nodes).enumerate() {
             if instruction.kind == Kind::From {
                 let stage = Stage::new(found.stages.len(), index, instruction);
+                if let Some(name) = &stage.name {
+                    found
+                        .named
+                        .entry(name.clone())
+                        .or_default()
+                        .push(stage.index);
+                }
                 found.stages.push(stage);
                 continue;
             }
@@ -83,28 +93,21 @@ impl Stages {
     /// The stage that FROM of another stage means by a (resolved) base name: the last one before it with that name.
     /// The comparison minds case, as BuildKit's does.
     pub fn base_of(&self, stage: usize, base: &[u8]) -> Option<&Stage> {
-        let earlier = self.stages.get(..stage)?;
-        earlier.iter().rev().find(|candidate| {
-            candidate
-                .name
-                .as_deref()
-                .is_some_and(|name| name.as_bytes() == base)
-        })
+        let numbers = self.named.get(std::str::from_utf8(base).ok()?)?;
+        let earlier = numbers.partition_point(|number| *number < stage);
+        self.stages.get(*numbers.get(earlier.checked_sub(1)?)?)
     }
 
     /// The stage that `COPY --from` or a mount means by a name: the last one of the whole file, in any case of
     /// letters. One that is not before the instruction's own stage cannot be copied from.
     pub fn by_name(&self, name: &[u8]) -> Option<&Stage> {
-        let name = text::lower(name);
-        self.stages.iter().rev().find(|candidate| {
-            candidate
-                .name
-                .as_deref()
-                .is_some_and(|known| known.as_bytes() == name)
-        })
+        let numbers = self
+            .named
+            .get(std::str::from_utf8(&text::lower(name)).ok()?)?;
+        self.stages.get(*numbers.last()?)
     }
 
-    /// The stage that `--target` or `COPY --from` means: `COPY --from` takes a number as well.
+    /// The stage that `COPY --from` means: a number, or a name as in [`Stages::by_name`].
     pub fn by_name_or_number(&self, name: &[u8]) -> Option<&Stage> {
         let number = std::str::from_utf8(name)
             .ok()

@@ -300,6 +300,37 @@ fn hostile_text_costs_time_in_proportion() {
     }
 }
 
+#[test]
+fn large_files_cost_time_in_proportion() {
+    for line in [
+        "ENV a\n",
+        "FROM a AS b\n",
+        "RUN a\n",
+        "RUN a \\\n",
+        "COPY --from=b c d\n",
+        "ARG a\n",
+        "RUN <<A <<B\n",
+        "# c\n",
+        "ONBUILD ",
+    ] {
+        let file = [
+            b"FROM a\n".as_slice(),
+            &line.as_bytes().repeat(1_000_000 / line.len() / 4),
+        ]
+        .concat();
+        let started = std::time::Instant::now();
+        let (tree, _) = parse(&file);
+        (0..tree.instructions().len()).for_each(|index| drop(tree.shell_script(index)));
+        let none = Default::default();
+        let _ = jettison_dockerfile::outline::outline(&tree, None, &none, &none);
+        assert!(
+            started.elapsed().as_secs() < 20,
+            "{line:?} takes {:?}",
+            started.elapsed()
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn anything_can_be_parsed(pieces in prop::collection::vec(prop::sample::select(vec![

@@ -207,7 +207,12 @@ pub fn outline(
     };
     let none = || OutlineError::NoTarget(target.map(text::lossy).unwrap_or_default());
     let wanted = found.ok_or_else(none)?;
-    let scopes = Scopes::read(tree, Lex::new(tree.escape()), predefined, build_args)?;
+    // No environment variable of a process is as long as this.
+    let lex = Lex {
+        limit_bytes: 1 << 20,
+        ..Lex::new(tree.escape())
+    };
+    let scopes = Scopes::read(tree, lex, predefined, build_args)?;
     let needed = scopes.needed(wanted.index);
     let mut out = Outline {
         name: wanted.name.clone().unwrap_or_default(),
@@ -396,6 +401,18 @@ mod tests {
         assert!(matches!(
             outline(&tree, Some(b"no"), &none, &none),
             Err(OutlineError::NoTarget(_))
+        ));
+    }
+
+    #[test]
+    fn values_that_double_are_bounded() {
+        let file = format!("FROM a\nENV a=xxxxxxxx\n{}", "ENV a=$a$a\n".repeat(60));
+        let (tree, errors) = parse(file.as_bytes());
+        assert_eq!(errors, []);
+        let none = BTreeMap::new();
+        assert!(matches!(
+            outline(&tree, None, &none, &none),
+            Err(OutlineError::Expand { .. })
         ));
     }
 }

@@ -1,17 +1,21 @@
 //! The scopes of a file: what variables are where, as far as the file alone tells (a base image's own environment
 //! is not known here and counts as unset).
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Location, OutlineArgument, OutlineError, sources};
 use crate::Tree;
-use crate::expand::Lex;
+use crate::expand::{ExpandError, Lex};
 use crate::instruction::{Argument, Body, Instruction, Mount, Pair};
 use crate::stage::Stage;
 use crate::syntax::Lines;
 use crate::text;
 
 type Values = BTreeMap<String, Vec<u8>>;
+
+/// Bytes that all values together may come to: `ENV a=$a$a` doubles with every line.
+const MAX_VALUE_BYTES: usize = 16 << 20;
 
 /// All scopes.
 pub(super) struct Scopes {
@@ -51,6 +55,7 @@ impl Scopes {
             lex,
             build_args,
             global_values: predefined.clone(),
+            spent: Cell::new(0),
         };
         let mut scopes = Self {
             globals: BTreeMap::new(),
@@ -64,6 +69,7 @@ impl Scopes {
             for argument in arguments {
                 let (name, value, refers_to) = reader.global(argument, instruction)?;
                 if let Some(value) = &value {
+                    reader.spend(value.len() * 2, instruction)?;
                     reader.global_values.insert(name.clone(), value.clone());
                 }
                 let argument = described(&name, argument, value.as_deref(), instruction);
@@ -134,11 +140,25 @@ struct Reader<'a> {
     lex: Lex,
     build_args: &'a Values,
     global_values: Values,
+    /// Bytes of values made so far.
+    spent: Cell<usize>,
 }
 
 type Evaluated = (String, Option<Vec<u8>>, BTreeSet<String>);
 
 impl Reader<'_> {
+    fn spend(&self, bytes: usize, instruction: &Instruction) -> Result<(), OutlineError> {
+        let spent = self.spent.get().saturating_add(bytes);
+        self.spent.set(spent);
+        if spent > MAX_VALUE_BYTES {
+            return Err(expand_error(
+                ExpandError::TooLarge(MAX_VALUE_BYTES),
+                instruction,
+            ));
+        }
+        Ok(())
+    }
+
     fn global(
         &self,
         argument: &Argument,
@@ -182,6 +202,12 @@ impl Reader<'_> {
         scope.base = base.word;
         if let Some(base) = scope.base_stage.and_then(|index| earlier.get(index)) {
             scope.environment = base.environment.clone();
+            let size = scope
+                .environment
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum();
+            self.spend(size, from)?;
         }
         scope.needs.extend(scope.base_stage);
         let mut variables = scope.environment.clone();
@@ -227,6 +253,7 @@ impl Reader<'_> {
                 };
                 for Pair { name, value, .. } in pairs {
                     let name = name.text().into_owned();
+                    self.spend(name.len() + value.value.len() * 2, instruction)?;
                     variables.insert(name.clone(), value.value.clone());
                     scope.environment.insert(name, value.value);
                 }
@@ -272,6 +299,7 @@ impl Reader<'_> {
             (None, None, None) => (None, true),
         };
         if let Some(value) = &value {
+            self.spend(value.len() * 2, instruction)?;
             variables.insert(name.clone(), value.clone());
         }
         if declares {
@@ -306,7 +334,7 @@ fn described(
     }
 }
 
-fn expand_error(error: crate::expand::ExpandError, instruction: &Instruction) -> OutlineError {
+fn expand_error(error: ExpandError, instruction: &Instruction) -> OutlineError {
     OutlineError::Expand {
         line: instruction.lines.start,
         error,

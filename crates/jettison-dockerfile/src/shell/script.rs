@@ -93,19 +93,6 @@ impl Tree {
         let known = self.shell_before(instruction).is_none_or(is_posix);
         text.filter(|_| known).map(parse)
     }
-
-    /// The SHELL in force at an instruction, where its stage sets one.
-    pub fn shell_before(&self, instruction: usize) -> Option<&[Word]> {
-        let stage = self.stages().of_instruction(instruction)?;
-        let before = self.instructions().get(stage.from..instruction)?;
-        before
-            .iter()
-            .rev()
-            .find_map(|instruction| match &instruction.body {
-                Body::Shell(words) => Some(words.as_slice()),
-                _ => None,
-            })
-    }
 }
 
 /// Whether a SHELL is one whose texts are parsed here.

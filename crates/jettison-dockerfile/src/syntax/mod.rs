@@ -26,7 +26,7 @@ pub use token::{Token, TokenKind};
 pub(crate) use heredoc::{parse_word as parse_heredoc_word, remove_leading_tabs};
 pub(crate) use words::go_quote;
 
-use crate::instruction::Instruction;
+use crate::instruction::{Body, Instruction};
 use crate::stage::Stages;
 
 /// A Dockerfile: its bytes, the tokens they consist of, the nodes read from them and the instructions they mean.
@@ -39,6 +39,8 @@ pub struct Tree {
     nodes: Vec<Node>,
     instructions: Vec<Instruction>,
     stages: Stages,
+    /// For each instruction, the index of the SHELL in force.
+    shells: Vec<Option<usize>>,
     line_starts: Vec<usize>,
 }
 
@@ -101,6 +103,15 @@ impl Tree {
     /// Build stages and the global arguments before them.
     pub fn stages(&self) -> &Stages {
         &self.stages
+    }
+
+    /// The SHELL in force at an instruction (by its index), where its stage sets one.
+    pub fn shell_before(&self, instruction: usize) -> Option<&[Word]> {
+        let index = self.shells.get(instruction).copied().flatten()?;
+        match &self.instructions.get(index)?.body {
+            Body::Shell(words) => Some(words),
+            _ => None,
+        }
     }
 
     /// The line (from 1) that a byte is on.

@@ -12,7 +12,7 @@ use super::split;
 use super::token::{self, Token, TokenKind};
 use super::words::{self, RawWord};
 use super::{Directive, Tree};
-use crate::instruction::Instruction;
+use crate::instruction::{Body, Instruction, Kind};
 use crate::stage::Stages;
 use crate::text;
 
@@ -48,7 +48,7 @@ pub fn parse(source: &[u8]) -> (Tree, Vec<ParseError>) {
     }
     let mut instructions = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
-        if invalid.contains(&index) {
+        if invalid.binary_search(&index).is_ok() {
             instructions.push(Instruction::invalid(node));
             continue;
         }
@@ -61,6 +61,7 @@ pub fn parse(source: &[u8]) -> (Tree, Vec<ParseError>) {
         instructions.push(instruction);
     }
     let stages = Stages::collect(&nodes, &instructions, &mut errors);
+    let shells = shells(&instructions);
     errors.sort_by_key(|error| error.range.start);
     let line_starts = std::iter::once(0)
         .chain(
@@ -80,10 +81,27 @@ pub fn parse(source: &[u8]) -> (Tree, Vec<ParseError>) {
             nodes,
             instructions,
             stages,
+            shells,
             line_starts,
         },
         errors,
     )
+}
+
+/// For each instruction, the SHELL of its stage that is in force.
+fn shells(instructions: &[Instruction]) -> Vec<Option<usize>> {
+    let mut current = None;
+    let mut out = Vec::with_capacity(instructions.len());
+    for (index, instruction) in instructions.iter().enumerate() {
+        if instruction.kind == Kind::From {
+            current = None;
+        }
+        out.push(current);
+        if matches!(instruction.body, Body::Shell(_)) {
+            current = Some(index);
+        }
+    }
+    out
 }
 
 struct Parser<'a> {
@@ -95,7 +113,7 @@ struct Parser<'a> {
     escape: u8,
     comments: Vec<Vec<u8>>,
     nodes: Vec<Node>,
-    /// Indices of nodes whose words could not be read.
+    /// Indices of nodes whose words could not be read, ascending.
     invalid: Vec<usize>,
     errors: Vec<ParseError>,
 }
