@@ -7,28 +7,36 @@ use jettison_image::Limits;
 
 use crate::progress::Progress;
 use crate::store::{Store, StoreError};
-use crate::store_source::StoreSource;
+use crate::transport::{StoreSource, Transports};
 
-/// The store, the network's rules, the bounds, and who hears of progress.
+/// The store, the ways to other places, the bounds, and who hears of progress.
 #[derive(Clone)]
 pub struct Context {
-    /// Where images and caches are kept.
-    pub store: Store,
-    /// Bounds on what is read.
-    pub limits: Limits,
+    /// Where images come from and go to.
+    pub transports: Transports,
     /// Who hears of progress.
     pub progress: Arc<dyn Progress>,
 }
 
 impl Context {
+    /// Where images and caches are kept.
+    pub fn store(&self) -> &Store {
+        self.transports.store()
+    }
+
+    /// Bounds on what is read.
+    pub fn limits(&self) -> &Limits {
+        self.transports.limits()
+    }
+
     /// The store as the place an image's blobs are read from.
     pub(crate) fn store_source(&self) -> StoreSource {
-        StoreSource(self.store.clone())
+        StoreSource(self.store().clone())
     }
 
     /// A directory beside the store for what is not worth keeping.
     pub(crate) fn scratch(&self) -> Result<PathBuf, StoreError> {
-        let path = self.store.path().join("scratch");
+        let path = self.store().path().join("scratch");
         std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
         Ok(path)
     }

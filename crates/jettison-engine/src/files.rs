@@ -223,6 +223,19 @@ pub(crate) fn open_named(path: &Path) -> io::Result<File> {
     regular(file)
 }
 
+/// Writes a file that a person named: beside it first, then renamed, so that no
+/// half of it is ever seen.
+pub fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+    io::Write::write_all(&mut file, content)?;
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o644))?;
+    file.persist(path).map_err(|failed| failed.error)?;
+    Ok(())
+}
+
 /// Reads all of a reader, or fails when it holds more than `limit_bytes`.
 pub(crate) fn read_bounded(reader: impl Read, limit_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -1,5 +1,6 @@
 //! One function per deed: build, run, verify, inspect, copy; store, transports.
 
+pub mod base;
 pub mod build;
 mod context;
 pub mod copy;
@@ -13,3 +14,4 @@ pub mod surroundings;
 pub mod transport;
 
 pub use context::Context;
+pub use files::write_file;

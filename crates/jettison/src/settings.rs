@@ -2,9 +2,13 @@
 //! nowhere else: the libraries are handed it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jettison_engine::Context;
+use jettison_engine::http::{HttpOptions, Proxies};
+use jettison_engine::progress::Progress;
 use jettison_engine::store::Store;
+use jettison_engine::transport::{Environment, RegistryOptions, TransportOptions, Transports};
 use jettison_image::Limits;
 
 use crate::commands::shared::GlobalArgs;
@@ -21,10 +25,25 @@ pub fn context(global: &GlobalArgs, ui: &Ui) -> Result<Context, Failure> {
     let store = Store::open(&store_path(global)?).map_err(|error| {
         Failure::new(error).with_hint("keep the store somewhere else with --store DIR")
     })?;
-    Ok(Context {
-        store,
+    let progress: Arc<dyn Progress> = ui.progress();
+    let options = TransportOptions {
+        http: HttpOptions {
+            proxies: Proxies::from_variables(variable),
+            ca_files: ca_files(global),
+            ..HttpOptions::default()
+        },
+        registry: RegistryOptions {
+            plain_http: global.plain_http,
+            ..RegistryOptions::default()
+        },
+        environment: Environment::new(std::env::vars_os()),
         limits: limits(global)?,
-        progress: ui.progress(),
+    };
+    let transports =
+        Transports::new(store, options, Arc::clone(&progress)).map_err(Failure::new)?;
+    Ok(Context {
+        transports,
+        progress,
     })
 }
 
@@ -43,6 +62,15 @@ fn store_path(global: &GlobalArgs) -> Result<PathBuf, Failure> {
             .with_hint("say where to keep images with --store DIR")
     })?;
     Ok(cache.join("jettison"))
+}
+
+/// Certificate authorities beside the system's: flags, and the variable that
+/// OpenSSL and Go know.
+fn ca_files(global: &GlobalArgs) -> Vec<PathBuf> {
+    let named = variable("SSL_CERT_FILE")
+        .map(PathBuf::from)
+        .filter(|path| path.is_file());
+    global.registry_ca.iter().cloned().chain(named).collect()
 }
 
 /// The defaults, raised or lowered by `--limit NAME=N`.

@@ -1,35 +1,33 @@
 //! The config of a composed image: how it starts, as whom, and what it says
 //! about itself.
 
-use std::collections::BTreeMap;
-
 use jettison_image::{Healthcheck, ImageConfig, Platform};
-use jettison_plan::words;
-use jettison_recipes::Recipe;
+use jettison_recipes::{HealthCheck, LabelFacts, Recipe, Settings, labels};
 
-use super::git::Checkout;
-use super::time::rfc3339;
-use super::{BuildRequest, SettingsError};
+use super::SettingsError;
 
 /// Where the shell of most images looks for programs; docker's default.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The CA bundle's place in Debian, which Go, OpenSSL and rustls look at.
 pub(crate) const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// The label that dates an image.
+const CREATED: &str = "org.opencontainers.image.created";
 /// distroless' `nonroot`.
 const NONROOT: &str = "65532:65532";
 
 /// The config on top of an empty image or of a base's own.
 pub(crate) fn config(
-    request: &BuildRequest,
+    settings: &Settings,
     recipe: &Recipe,
-    checkout: &Checkout,
+    facts: &LabelFacts,
     entrypoint: &str,
     base: Option<&ImageConfig>,
     has_ca_bundle: bool,
 ) -> Result<ImageConfig, SettingsError> {
     let platform = Platform::new("linux", recipe.target.architecture(), "");
     let mut config = base.cloned().unwrap_or_else(|| ImageConfig::new(&platform));
-    config.created = Some(rfc3339(request.created(checkout)));
+    let mut labels = labels(&recipe.package, facts);
+    config.created = labels.get(CREATED).cloned();
     let run = &mut config.run;
     if run.env_value("PATH").is_none() {
         run.env.push(PATH.to_owned());
@@ -37,70 +35,27 @@ pub(crate) fn config(
     if has_ca_bundle && run.env_value("SSL_CERT_FILE").is_none() {
         run.set_env("SSL_CERT_FILE", CA_BUNDLE);
     }
-    for (name, value) in &request.image_env {
+    for (name, value) in &settings.env {
         run.set_env(name, value);
     }
-    run.entrypoint = vec![entrypoint.to_owned()];
-    run.cmd.clone_from(&request.arguments);
+    run.entrypoint = std::iter::once(entrypoint.to_owned())
+        .chain(settings.args.clone())
+        .collect();
+    run.cmd.clone_from(&settings.cmd);
     run.args_escaped = false;
-    run.user = user(request.user.as_deref().unwrap_or(NONROOT))?;
-    run.working_dir = working_dir(request.working_dir.as_deref())?;
-    for port in &request.expose {
-        run.exposed_ports.insert(exposed(port)?);
-    }
-    run.stop_signal = match &request.stop_signal {
+    run.user = user(settings.user.as_deref().unwrap_or(NONROOT))?;
+    run.working_dir = working_dir(settings.workdir.as_deref())?;
+    run.exposed_ports
+        .extend(settings.ports.iter().cloned().map(String::from));
+    run.stop_signal = match &settings.stop_signal {
         Some(signal) => Some(stop_signal(signal)?),
         None => run.stop_signal.take(),
     };
-    run.healthcheck = match &request.healthcheck {
-        Some(command) => Some(healthcheck(command)?),
-        // A base's own speaks of a base's own program.
-        None => None,
-    };
-    run.labels.extend(labels(request, recipe, checkout)?);
+    // A base's own speaks of a base's own program.
+    run.healthcheck = settings.healthcheck.as_ref().map(healthcheck).transpose()?;
+    labels.extend(settings.labels.clone());
+    run.labels.extend(labels);
     Ok(config)
-}
-
-/// The standard labels (OCI image-spec, annotations.md), then the person's.
-fn labels(
-    request: &BuildRequest,
-    recipe: &Recipe,
-    checkout: &Checkout,
-) -> Result<BTreeMap<String, String>, SettingsError> {
-    let package = &recipe.package;
-    let standard = [
-        ("title", Some(recipe.name.clone())),
-        ("created", Some(rfc3339(request.created(checkout)))),
-        (
-            "version",
-            checkout.version.clone().or_else(|| package.version.clone()),
-        ),
-        ("revision", checkout.revision.clone()),
-        (
-            "source",
-            package
-                .repository
-                .clone()
-                .or_else(|| checkout.remote.clone()),
-        ),
-        ("description", package.description.clone()),
-        ("licenses", package.license.clone()),
-    ];
-    let named = |(key, value): (&str, Option<String>)| {
-        Some((
-            format!("org.opencontainers.image.{key}"),
-            value.filter(|text| !text.is_empty())?,
-        ))
-    };
-    let mut labels: BTreeMap<_, _> = standard.into_iter().filter_map(named).collect();
-    for label in &request.labels {
-        let (key, value) = label.split_once('=').unwrap_or((label, ""));
-        if key.is_empty() {
-            return Err(SettingsError::new("--label", label, "KEY=VALUE"));
-        }
-        labels.insert(key.to_owned(), value.to_owned());
-    }
-    Ok(labels)
 }
 
 /// Numbers only: an image without `/etc/passwd` has no names, and Kubernetes'
@@ -125,20 +80,6 @@ fn working_dir(text: Option<&str>) -> Result<String, SettingsError> {
     Ok(text.to_owned())
 }
 
-/// `PORT[/PROTOCOL]`, the protocol tcp, udp or sctp.
-fn exposed(text: &str) -> Result<String, SettingsError> {
-    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let fits = port.parse::<u16>().is_ok_and(|port| port > 0);
-    if !fits || !matches!(protocol, "tcp" | "udp" | "sctp") {
-        return Err(SettingsError::new(
-            "--expose",
-            text,
-            "PORT[/tcp|/udp|/sctp]",
-        ));
-    }
-    Ok(format!("{port}/{protocol}"))
-}
-
 fn stop_signal(text: &str) -> Result<String, SettingsError> {
     let name = text.strip_prefix("SIG").unwrap_or(text);
     let known = name
@@ -158,22 +99,56 @@ fn stop_signal(text: &str) -> Result<String, SettingsError> {
     Ok(text.to_owned())
 }
 
-/// Exec form: there is no shell to read another.
-fn healthcheck(command: &str) -> Result<Healthcheck, SettingsError> {
-    let bad = || SettingsError::new("--healthcheck", command, "a command with its arguments");
-    let argv: Vec<String> = words::split(command)
-        .ok_or_else(bad)?
-        .into_iter()
-        .map(|word| word.text)
-        .collect();
-    if argv.is_empty() {
-        return Err(bad());
+fn healthcheck(check: &HealthCheck) -> Result<Healthcheck, SettingsError> {
+    if check.exec.first().is_none_or(String::is_empty) {
+        return Err(SettingsError::new(
+            "--healthcheck",
+            "",
+            "a command with its arguments",
+        ));
     }
-    let test = std::iter::once("CMD".to_owned()).chain(argv).collect();
+    let nanoseconds = |text: &Option<String>| text.as_deref().map_or(Ok(0), duration_ns);
     Ok(Healthcheck {
-        test,
+        test: std::iter::once("CMD".to_owned())
+            .chain(check.exec.clone())
+            .collect(),
+        interval_ns: nanoseconds(&check.interval)?,
+        timeout_ns: nanoseconds(&check.timeout)?,
+        start_period_ns: nanoseconds(&check.start_period)?,
+        retries: check.retries.map_or(0, i64::from),
         ..Healthcheck::default()
     })
+}
+
+/// Go's `time.ParseDuration` as Dockerfiles use it: `30s`, `1m30s`, `1.5s`, `500ms`.
+fn duration_ns(text: &str) -> Result<i64, SettingsError> {
+    let bad = || SettingsError::new("healthcheck", text, "a duration such as 30s or 1m30s");
+    let mut rest = text;
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(bad)?;
+        let number: f64 = rest[..digits].parse().map_err(|_| bad())?;
+        rest = &rest[digits..];
+        let letters = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let unit = match &rest[..letters] {
+            "ms" => 1e6,
+            "s" => 1e9,
+            "m" => 60e9,
+            "h" => 3600e9,
+            _ => return Err(bad()),
+        };
+        rest = &rest[letters..];
+        total += number * unit;
+    }
+    // The largest duration of docker's own is 292 years.
+    if text.is_empty() || total > 9e18 {
+        return Err(bad());
+    }
+    Ok(total as i64)
 }
 
 /// What a health check runs inside the container; `None` for `NONE` and for
@@ -214,21 +189,20 @@ mod tests {
     fn settings_are_checked() {
         assert_eq!(user("1000").expect("fits"), "1000:1000");
         assert_eq!(user("1000:0").expect("fits"), "1000:0");
-        assert_eq!(exposed("80").expect("fits"), "80/tcp");
-        assert_eq!(exposed("53/udp").expect("fits"), "53/udp");
         assert_eq!(stop_signal("SIGRTMIN+3").expect("fits"), "SIGRTMIN+3");
-        assert_eq!(healthcheck("/app --ok 'a b'").expect("fits").test[3], "a b");
+        assert_eq!(duration_ns("1m30s").expect("fits"), 90_000_000_000);
+        assert_eq!(duration_ns("1.5s").expect("fits"), 1_500_000_000);
         for error in [
             user("app").map(drop),
             user("1:2:3").map(drop),
-            exposed("0").map(drop),
-            exposed("80/http").map(drop),
             stop_signal("term").map(drop),
             working_dir(Some("srv")).map(drop),
-            healthcheck(" ").map(drop),
+            duration_ns("30").map(drop),
+            duration_ns("s").map(drop),
+            duration_ns("").map(drop),
         ] {
             let text = error.expect_err("refused").to_string();
-            assert!(text.starts_with("--"), "{text}");
+            assert!(text.contains("is not"), "{text}");
         }
     }
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jettison_image::{EntryKind, ImagePath};
+use jettison_recipes::Include;
 
 use super::item::{Content, Item};
 
@@ -42,22 +43,20 @@ pub enum IncludeError {
 /// What `SRC[:DST]` brings, `SRC` relative to `project`, a relative `DST`
 /// (by default `SRC` itself) relative to the image's `working_dir`.
 pub(crate) fn include(
-    word: &str,
+    include: &Include,
     project: &Path,
     working_dir: &str,
 ) -> Result<Vec<Item>, IncludeError> {
+    let word = &String::from(include.clone());
     let refused = |problem: &str| IncludeError::Refused {
         word: word.to_owned(),
         problem: problem.to_owned(),
     };
-    let (source, target) = match word.rsplit_once(':') {
-        Some((source, target)) if !target.is_empty() => (source, target.to_owned()),
-        Some(_) => return Err(refused("the destination behind the colon is empty")),
-        None => (word, default_target(word)),
-    };
-    if source.is_empty() {
-        return Err(refused("the source before the colon is empty"));
-    }
+    let source = include.source.as_str();
+    let target = include
+        .destination
+        .clone()
+        .unwrap_or_else(|| default_target(source));
     let target = match target.strip_prefix('/') {
         Some(absolute) => ImagePath::new(absolute),
         None => ImagePath::new(format!("{working_dir}/{target}")),
@@ -168,7 +167,15 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    use super::{Item, include};
+    use super::{IncludeError, Item};
+
+    fn include(
+        word: &str,
+        project: &std::path::Path,
+        working_dir: &str,
+    ) -> Result<Vec<Item>, IncludeError> {
+        super::include(&word.parse().expect(word), project, working_dir)
+    }
 
     fn rows(items: &[Item]) -> Vec<String> {
         let row = |item: &Item| {
@@ -219,7 +226,7 @@ mod tests {
     #[test]
     fn bad_words_are_named() {
         let project = tempfile::tempdir().expect("a directory");
-        for word in ["missing", ":x", "a:", "x:../../y"] {
+        for word in ["missing", "x:../../y"] {
             let error = include(word, project.path(), "/")
                 .expect_err(word)
                 .to_string();

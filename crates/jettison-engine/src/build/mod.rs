@@ -6,12 +6,17 @@
 mod assemble;
 mod compile;
 mod config;
+mod explain;
+mod foundation;
 mod git;
 mod include;
 mod item;
+mod parts;
 mod pipeline;
+mod settings;
+mod sizes;
 mod source;
-mod time;
+mod upx;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,16 +24,21 @@ use std::time::Duration;
 use jettison_image::compression::Compression;
 use jettison_image::{Error, Image};
 use jettison_plan::Probe;
-use jettison_recipes::{DetectError, Failure, RecipeError, Target};
+use jettison_recipes::{DetectError, Failure, RecipeError, RuntimeFile, Settings};
 
 use crate::Context;
+use crate::base::BaseError;
 use crate::prove::{Proof, ProveError, ProveRequest, prove};
 use crate::store::StoreError;
-use crate::surroundings::Surroundings;
+use crate::surroundings::{Surroundings, SurroundingsError};
+use crate::transport::TransportError;
 
 pub use assemble::AssembleError;
 pub use compile::CompileError;
+pub use explain::{BaseOption, explain};
 pub use include::IncludeError;
+pub use parts::{BaseChoice, Decision};
+pub use sizes::{SizeRow, SizeTable};
 pub use source::SourceError;
 
 pub(crate) use config::{exposed_ports, healthcheck_argv};
@@ -38,47 +48,29 @@ pub(crate) use config::{exposed_ports, healthcheck_argv};
 pub struct BuildRequest {
     /// The project's directory.
     pub project: PathBuf,
-    /// Which program, where there are several.
-    pub bin: Option<String>,
-    /// For which platform; none for this machine's.
-    pub target: Option<Target>,
-    /// `SRC[:DST]` words.
-    pub include: Vec<String>,
-    /// `UID[:GID]`.
-    pub user: Option<String>,
-    /// Absolute path.
-    pub working_dir: Option<String>,
-    /// Arguments behind the entrypoint.
-    pub arguments: Vec<String>,
-    /// Variables of the image.
-    pub image_env: Vec<(String, String)>,
-    /// `PORT[/PROTOCOL]` words.
-    pub expose: Vec<String>,
-    /// `KEY=VALUE` words.
-    pub labels: Vec<String>,
-    /// Name or number.
-    pub stop_signal: Option<String>,
-    /// A command line, split as a shell splits words.
-    pub healthcheck: Option<String>,
-    /// Of the layers.
-    pub compression: Compression,
-    /// `SOURCE_DATE_EPOCH` (reproducible-builds.org/specs/source-date-epoch).
-    pub source_date_epoch: Option<i64>,
-    /// Variables of the caller's environment that change a build.
-    pub environment: Vec<(String, String)>,
-    /// What must be answered.
+    /// What a person says on top of the project's `jettison.toml`.
+    pub flags: Settings,
+    /// Likewise: what must be answered.
     pub probes: Vec<Probe>,
-    /// What the program needs around it.
+    /// Likewise: what the program needs around it.
     pub surroundings: Surroundings,
     /// From its start to its last good answer.
     pub timeout: Duration,
-}
-
-impl BuildRequest {
-    /// The image's date: what the person says, else the commit's.
-    fn created(&self, checkout: &git::Checkout) -> i64 {
-        self.source_date_epoch.or(checkout.committed).unwrap_or(0)
-    }
+    /// Of the layers.
+    pub compression: Compression,
+    /// Pack the program with upx.
+    pub upx: bool,
+    /// Pins the versions of Debian packages.
+    pub lock: Option<PathBuf>,
+    /// The Debian release; by default the machine's own.
+    pub suite: Option<String>,
+    /// `SOURCE_DATE_EPOCH` (reproducible-builds.org/specs/source-date-epoch);
+    /// the commit's date when not given.
+    pub source_date_epoch: Option<u64>,
+    /// Variables of the caller's environment.
+    pub environment: Vec<(String, String)>,
+    /// The time now, in seconds since 1970.
+    pub now: i64,
 }
 
 /// A setting that does not have its form.
@@ -106,10 +98,20 @@ pub struct Built {
     pub image: Image,
     /// The program's name.
     pub name: String,
-    /// Trouble in the sources that did not stop the build.
+    /// Which toolchain made it, for which target.
+    pub toolchain: String,
+    /// Which parts of a base it has, and why.
+    pub decisions: Vec<Decision>,
+    /// Name and version of each Debian package that gave a file.
+    pub packages: Vec<(String, String)>,
+    /// Where every byte is.
+    pub sizes: SizeTable,
+    /// Trouble that did not stop the build.
     pub warnings: Vec<Failure>,
-    /// Decisions of the recipe.
+    /// Decisions worth a line each.
     pub notes: Vec<String>,
+    /// Files that the sources name and the image lacks.
+    pub lacking: Vec<RuntimeFile>,
     /// What was found out by running it.
     pub proof: Proof,
 }
@@ -132,6 +134,42 @@ pub enum BuildError {
     /// The program could not be built.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// The project's `jettison.toml` is wrong.
+    #[error(transparent)]
+    SettingsText(#[from] jettison_recipes::SettingsError),
+    /// The project's `jettison.toml` cannot be read.
+    #[error("{} cannot be read", path.display())]
+    SettingsFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A word of the surroundings is not understood.
+    #[error(transparent)]
+    Surroundings(#[from] SurroundingsError),
+    /// The base cannot be composed.
+    #[error(transparent)]
+    Compose(#[from] BaseError),
+    /// The base image's name is none.
+    #[error("--base: {0}")]
+    Base(String),
+    /// The base image cannot be had.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A file of certificates is none.
+    #[error("--ca {}", path.display())]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: jettison_packages::Error,
+    },
+    /// upx failed.
+    #[error("upx could not pack the program")]
+    Upx(#[source] std::io::Error),
     /// Something cannot be included.
     #[error(transparent)]
     Include(#[from] IncludeError),
@@ -174,10 +212,6 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    fn scratch(source: std::io::Error) -> Self {
-        Self::Scratch(source)
-    }
-
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -185,6 +219,8 @@ impl BuildError {
             Self::Compile(error) => error.hint(),
             Self::Prove(error) => error.hint(),
             Self::Dynamic(failure) => failure.hint.clone(),
+            Self::Compose(error) => error.hint(),
+            Self::Upx(_) => Some("install upx, or leave --upx away".to_owned()),
             _ => None,
         }
     }
@@ -195,12 +231,13 @@ impl BuildError {
 /// the caller, who has seen the verdict.
 pub fn build(request: &BuildRequest, context: &Context) -> Result<Built, BuildError> {
     let composed = pipeline::compose(request, context)?;
+    let sizes = SizeTable::of(&composed.image, &composed.components, context)?;
     let proof = prove(
         &ProveRequest {
             image: &composed.image,
             hardened: true,
-            probes: &request.probes,
-            surroundings: &request.surroundings,
+            probes: &composed.said.probes,
+            surroundings: &composed.said.surroundings,
             timeout: request.timeout,
             own_program: Some(&composed.program),
         },
@@ -208,9 +245,14 @@ pub fn build(request: &BuildRequest, context: &Context) -> Result<Built, BuildEr
     )?;
     Ok(Built {
         name: composed.recipe.name.clone(),
-        notes: composed.recipe.notes.clone(),
+        toolchain: composed.recipe.toolchain_target.clone(),
         image: composed.image,
+        decisions: composed.decisions,
+        packages: composed.packages,
+        sizes,
         warnings: composed.warnings,
+        notes: composed.notes,
+        lacking: composed.lacking,
         proof,
     })
 }

@@ -114,7 +114,7 @@ pub fn prove(request: &ProveRequest<'_>, context: &Context) -> Result<Proof, Pro
         other => return without_sandbox(request, &platform, &options, other),
     };
     let item = context.progress.begin("preparing the container", None);
-    let root = prepare_root(&sandbox, request.image, &context.limits)?;
+    let root = prepare_root(&sandbox, request.image, context.limits())?;
     drop(item);
     let services = Services::start(&sandbox, request.surroundings, context)?;
     let mut spec = container_spec(request);

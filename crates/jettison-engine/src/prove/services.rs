@@ -14,6 +14,7 @@ use super::container::limits;
 use super::root::prepare_root;
 use crate::Context;
 use crate::surroundings::{Service, ServiceKind, Surroundings};
+use crate::transport::Location;
 
 /// A companion may take as long as a database that initialises itself.
 const READY: Duration = Duration::from_secs(60);
@@ -65,8 +66,18 @@ impl Services {
             name: service.name.clone(),
             problem,
         };
-        let image: jettison_image::Image = return Err(failed(format!("TODO {image}")));
-        let root = prepare_root(sandbox, &image, &context.limits)?;
+        let opened = Location::parse(image)
+            .map_err(|error| failed(error.to_string()))
+            .and_then(|location| {
+                let opened = context.transports.open(&location, None);
+                opened.map_err(|error| failed(error.to_string()))
+            })?;
+        context
+            .transports
+            .fetch(&opened)
+            .map_err(|error| failed(error.to_string()))?;
+        let image = opened.image;
+        let root = prepare_root(sandbox, &image, context.limits())?;
         let run = &image.config.run;
         let mut args = run.entrypoint.clone();
         args.extend(if command.is_empty() {

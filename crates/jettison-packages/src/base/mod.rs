@@ -70,6 +70,18 @@ pub enum Part {
 }
 
 impl Part {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::CaCertificates,
+        Self::TimeZones,
+        Self::MimeTypes,
+        Self::Netbase,
+        Self::OsRelease,
+        Self::Accounts,
+        Self::Licences,
+        Self::PackageRecords,
+    ];
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

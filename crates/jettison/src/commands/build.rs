@@ -1,18 +1,24 @@
 //! `jettison build`: from a project to a minimal image that was started and
 //! asked before it is called good.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::Args;
-use jettison_engine::build::{self as engine, BuildRequest};
+use clap::{Args, ValueEnum};
+use jettison_engine::build::{self as engine, BuildError, BuildRequest};
 use jettison_image::Compression;
+use jettison_plan::words::split;
+use jettison_plan::{Isolation, Verdict};
+use jettison_recipes::{HealthCheck, Settings};
 
-use super::shared::{FormatArgs, GlobalArgs, ProbeArgs, SurroundingsArgs};
+use super::delivery::Delivery;
+use super::shared::{Format, FormatArgs, GlobalArgs, ProbeArgs, SurroundingsArgs};
 use super::words::{self, flag};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::settings;
+use crate::report;
+use crate::settings::{self, variable};
 use crate::ui::Ui;
 
 /// Build a minimal image from a Go or Rust project, and prove that it runs
@@ -64,12 +70,14 @@ pub struct BuildArgs {
     #[arg(long, value_name = "SRC[:DST]")]
     pub include: Vec<String>,
 
-    /// What the image stands on: auto, scratch, static, or any image
-    #[arg(long, value_name = "BASE", default_value = "auto")]
-    pub base: String,
+    /// What the image stands on: auto (what the program needs), scratch,
+    /// static, or any image
+    #[arg(long, value_name = "BASE")]
+    pub base: Option<String>,
 
     /// Bring a part of the base that the program does not seem to need:
-    /// ca-certificates, tzdata, mime-types, netbase, os-release, users, tmp
+    /// ca-certificates, tzdata, media-types, netbase, os-release, passwd,
+    /// nsswitch, tmp
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     pub keep: Vec<String>,
 
@@ -85,9 +93,13 @@ pub struct BuildArgs {
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
 
-    /// Trust these archive keys instead of Debian's own
+    /// Take packages of this Debian release instead of the machine's own
+    #[arg(long, value_name = "NAME")]
+    pub suite: Option<String>,
+
+    /// Trust the archive keys in FILE instead of Debian's own
     #[arg(long, value_name = "FILE")]
-    pub keyring: Vec<PathBuf>,
+    pub keyring: Option<PathBuf>,
 
     /// Take exactly the package versions that FILE records, or record them
     #[arg(long, value_name = "FILE")]
@@ -117,9 +129,9 @@ pub struct BuildArgs {
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,
 
-    /// How layers are compressed: gzip or zstd
-    #[arg(long, value_name = "NAME", default_value = "gzip")]
-    pub compression: String,
+    /// How layers are compressed
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    pub compression: LayerCompression,
 
     /// Pack the program with upx, where it is on the PATH, and say what it brings
     #[arg(long)]
@@ -147,45 +159,157 @@ pub struct BuildArgs {
     pub format: FormatArgs,
 }
 
-/// Builds, proves, reports, and keeps what is whole.
+/// Builds, proves, reports, and keeps what is good.
 pub fn build(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
+    let delivery = Delivery::read(args)?;
     let request = request(args)?;
     let context = settings::context(global, ui)?;
-    let built = engine::build(&request, &context).map_err(|error| {
-        let hint = error.hint();
-        let failure = Failure::new(error);
-        match hint {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        }
-    })?;
-    for warning in &built.warnings {
-        ui.warn(&warning.cause);
+    let built = engine::build(&request, &context).map_err(failure)?;
+    let verdict = built.proof.evidence.verdict;
+    let unrun = matches!(built.proof.evidence.isolation, Isolation::NotRun { .. });
+    let good = verdict == Verdict::Whole || (unrun && args.allow_unrun);
+    let delivered = if good {
+        delivery.carry_out(&built, &context, ui)?
+    } else {
+        Vec::new()
+    };
+    if let Some(path) = &args.evidence {
+        words::write(
+            path,
+            &serde_json::to_vec_pretty(&built.proof.evidence).map_err(Failure::new)?,
+        )?;
     }
-    ui.answer(&format!("{:#?}\n", built.proof.evidence))?;
-    Ok(built.proof.evidence.verdict.into())
+    let explained = match args.explain {
+        true => Some(engine::explain(&request, &built, &context).map_err(failure)?),
+        false => None,
+    };
+    match args.format.format {
+        Format::Text => report::build::text(&built, explained.as_deref(), &delivered, good, ui)?,
+        Format::Json => {
+            report::build::json(&built, explained.as_deref(), &delivered, ui)?;
+        }
+    }
+    Ok(if good { Exit::Fine } else { verdict.into() })
+}
+
+fn failure(error: BuildError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
 }
 
 fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
-    let target = args.platform.as_deref().map(str::parse).transpose();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let epoch = variable("SOURCE_DATE_EPOCH").map(|text| {
+        text.parse().map_err(|_| {
+            Failure::new(format!(
+                "SOURCE_DATE_EPOCH: `{text}` is not seconds since 1970"
+            ))
+        })
+    });
     Ok(BuildRequest {
         project: args.path.clone(),
-        bin: args.bin.clone(),
-        target: target.map_err(flag("--platform"))?,
-        include: args.include.clone(),
-        user: args.user.clone(),
-        working_dir: args.workdir.clone(),
-        arguments: Vec::new(),
-        image_env: Vec::new(),
-        expose: args.expose.clone(),
-        labels: args.label.clone(),
-        stop_signal: args.stop_signal.clone(),
-        healthcheck: args.healthcheck.clone(),
-        compression: Compression::Gzip,
-        source_date_epoch: None,
-        environment: std::env::vars().collect(),
+        flags: flags(args)?,
         probes: words::probes(&args.probes)?,
         surroundings: words::surroundings(&args.surroundings)?,
         timeout: Duration::from_secs(args.probes.timeout),
+        compression: args.compression.into(),
+        upx: args.upx,
+        lock: args.lock.clone(),
+        suite: args.suite.clone(),
+        source_date_epoch: epoch.transpose()?,
+        environment: std::env::vars().collect(),
+        now: i64::try_from(now).unwrap_or(i64::MAX),
     })
+}
+
+/// The flags in the words of `jettison.toml`.
+fn flags(args: &BuildArgs) -> Result<Settings, Failure> {
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let mut labels = BTreeMap::new();
+    for label in &args.label {
+        match label.split_once('=') {
+            Some((key, value)) if !key.is_empty() => {
+                labels.insert(key.to_owned(), value.to_owned())
+            }
+            _ => return Err(Failure::new(format!("--label: `{label}` is not KEY=VALUE"))),
+        };
+    }
+    let healthcheck = args.healthcheck.as_deref().map(healthcheck).transpose()?;
+    Ok(Settings {
+        bin: args.bin.clone(),
+        user: args.user.clone(),
+        workdir: args.workdir.clone(),
+        ports: parsed("--expose", &args.expose)?,
+        labels,
+        stop_signal: args.stop_signal.clone(),
+        healthcheck,
+        include: parsed("--include", &args.include)?,
+        keep: args.keep.clone(),
+        drop: args.drop.clone(),
+        base: args.base.clone(),
+        mirror: args.mirror.clone(),
+        keyring: args.keyring.as_ref().map(text),
+        ca: args.ca.iter().map(text).collect(),
+        platform: args
+            .platform
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(flag("--platform"))?,
+        ..Settings::default()
+    })
+}
+
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    name: &'static str,
+    words: &[String],
+) -> Result<Vec<T>, Failure> {
+    words
+        .iter()
+        .map(|word| word.parse().map_err(flag(name)))
+        .collect()
+}
+
+fn healthcheck(command: &str) -> Result<HealthCheck, Failure> {
+    let exec: Vec<String> = split(command)
+        .map(|words| words.into_iter().map(|word| word.text).collect())
+        .filter(|words: &Vec<String>| !words.is_empty())
+        .ok_or_else(|| Failure::new(format!("--healthcheck: `{command}` is not a command")))?;
+    let none = || None;
+    Ok(HealthCheck {
+        exec,
+        interval: none(),
+        timeout: none(),
+        start_period: none(),
+        retries: None,
+    })
+}
+
+/// How layers are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LayerCompression {
+    /// Every engine and registry reads it
+    #[default]
+    Gzip,
+    /// Smaller and faster; engines from 2021 on read it
+    Zstd,
+    /// Not at all
+    None,
+}
+
+impl From<LayerCompression> for Compression {
+    fn from(compression: LayerCompression) -> Self {
+        match compression {
+            LayerCompression::Gzip => Self::Gzip,
+            LayerCompression::Zstd => Self::Zstd,
+            LayerCompression::None => Self::None,
+        }
+    }
 }

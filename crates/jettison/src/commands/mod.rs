@@ -3,6 +3,7 @@
 pub mod build;
 pub mod completions;
 pub mod copy;
+pub mod delivery;
 pub mod doctor;
 pub mod inspect;
 pub mod run;

@@ -77,3 +77,9 @@ pub fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))
 }
+
+/// Writes a document that a flag names, whole or not at all.
+pub fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    jettison_engine::write_file(path, content)
+        .map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))
+}

@@ -1,0 +1,89 @@
+//! Which archives Debian packages come from: the one that a person names, else
+//! the machine's own apt sources. No host's name is known here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jettison_packages::apt::{self, Archives, Sources};
+
+use super::{BaseError, BaseRequest};
+
+/// Where apt keeps its sources (sources.list(5)).
+const APT: &str = "/etc/apt";
+/// The largest file of sources that is read.
+const SOURCES_BYTES: u64 = 4 << 20;
+/// The release that a named mirror is asked for when nothing says another.
+const SUITE: &str = "stable";
+
+/// The archives of a request.
+pub(super) fn archives(request: &BaseRequest) -> Result<Archives, BaseError> {
+    match &request.mirror {
+        Some(mirror) => {
+            let suite = request.suite.as_deref().unwrap_or(SUITE);
+            apt::from_mirror(mirror, None, suite).map_err(|problem| BaseError::Mirror {
+                given: mirror.clone(),
+                problem,
+            })
+        }
+        None => {
+            let sources = machine_sources(Path::new(APT));
+            let mut archives = apt::choose(
+                &sources.sources,
+                request.suite.as_deref(),
+                &request.architecture,
+            )?;
+            archives.notes.extend(sources.notes);
+            Ok(archives)
+        }
+    }
+}
+
+/// What is below `/etc/apt`; files that cannot be read are passed over, as
+/// apt passes over files of other names.
+fn machine_sources(apt: &Path) -> Sources {
+    let mut files: Vec<PathBuf> = vec![apt.join("sources.list")];
+    if let Ok(entries) = fs::read_dir(apt.join("sources.list.d")) {
+        let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        found.sort();
+        files.extend(found);
+    }
+    let mut sources = Sources::default();
+    for path in files {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let text = crate::files::open_named(&path)
+            .and_then(|file| crate::files::read_bounded(file, SOURCES_BYTES));
+        if let Ok(text) = text {
+            sources.read(name, &String::from_utf8_lossy(&text));
+        }
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::machine_sources;
+
+    #[test]
+    fn both_forms_are_read() {
+        let apt = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| {
+            let path = apt.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("below")).expect("a directory");
+            std::fs::write(path, text).expect("a file");
+        };
+        write("sources.list", "deb file:/srv/a trixie main\n");
+        write(
+            "sources.list.d/b.sources",
+            "Types: deb\nURIs: file:/srv/b\nSuites: trixie-updates\nComponents: main\n",
+        );
+        write(
+            "sources.list.d/ignored.save",
+            "deb file:/srv/c trixie main\n",
+        );
+        let sources = machine_sources(apt.path());
+        let suites: Vec<&str> = sources.sources.iter().map(|s| s.suite.as_str()).collect();
+        assert_eq!(suites, ["trixie", "trixie-updates"]);
+    }
+}

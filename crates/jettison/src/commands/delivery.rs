@@ -1,0 +1,146 @@
+//! Where a result goes: names in the store, the Docker engine, files,
+//! registries. Everything is read before the work begins, so that a typing
+//! mistake costs no build.
+
+use jettison_engine::Context;
+use jettison_engine::build::Built;
+use jettison_engine::transport::{Location, Opened, Origin};
+use jettison_image::Reference;
+use serde::Serialize;
+
+use super::build::BuildArgs;
+use super::words::flag;
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// What is asked for.
+pub struct Delivery {
+    names: Vec<Reference>,
+    destinations: Vec<Location>,
+    push: bool,
+    load: bool,
+}
+
+/// One place where the result is now.
+#[derive(Debug, Serialize)]
+pub struct Delivered {
+    /// The place in words.
+    pub place: String,
+    /// The names it has there.
+    pub names: Vec<String>,
+    /// The manifest there, where the place keeps one.
+    pub manifest: Option<String>,
+    /// What had to be written differently there.
+    pub conversions: Vec<String>,
+}
+
+impl Delivery {
+    /// Reads the flags.
+    pub fn read(args: &BuildArgs) -> Result<Self, Failure> {
+        let names = args.tag.iter().map(|name| Reference::parse(name));
+        let names: Vec<Reference> = names.collect::<Result<_, _>>().map_err(flag("--tag"))?;
+        let destinations = args.output.iter().map(|text| Location::parse(text));
+        let destinations: Vec<Location> = destinations
+            .collect::<Result<_, _>>()
+            .map_err(flag("--output"))?;
+        if args.push && names.is_empty() {
+            return Err(Failure::new("--push needs a name to push to")
+                .with_hint("add -t REGISTRY/NAME:TAG"));
+        }
+        Ok(Self {
+            names,
+            destinations,
+            push: args.push,
+            load: !args.no_load,
+        })
+    }
+
+    /// Puts the image everywhere it was asked for.
+    pub fn carry_out(
+        &self,
+        built: &Built,
+        context: &Context,
+        ui: &Ui,
+    ) -> Result<Vec<Delivered>, Failure> {
+        let transports = &context.transports;
+        let opened = Opened::new(built.image.clone(), Origin::Store);
+        let mut delivered = Vec::new();
+        let mut done = |place: String, written: jettison_engine::transport::Written| {
+            delivered.push(Delivered {
+                place,
+                names: written.names,
+                manifest: written.manifest_digest.map(|digest| digest.to_string()),
+                conversions: written.conversions,
+            });
+        };
+        let default = [default_name(&built.name)];
+        let kept = if self.names.is_empty() {
+            &default[..]
+        } else {
+            &self.names
+        };
+        done(
+            "local store".to_owned(),
+            transports.keep(&opened, kept).map_err(Failure::new)?,
+        );
+        if self.load && !self.names.is_empty() {
+            match transports.engine() {
+                Ok(host) => {
+                    let written = transports.load(&built.image, &self.names);
+                    done(format!("engine at {host}"), written.map_err(Failure::new)?);
+                }
+                Err(error) => ui.say(&format!("no Docker engine has it: {error}")),
+            }
+        }
+        for destination in &self.destinations {
+            let written = transports.write(&opened, destination, &self.names);
+            done(destination.to_string(), written.map_err(Failure::new)?);
+        }
+        if self.push {
+            for names in by_repository(&self.names) {
+                let place = format!("registry {}", names[0].domain());
+                done(
+                    place,
+                    transports.push(&opened, &names).map_err(Failure::new)?,
+                );
+            }
+        }
+        Ok(delivered)
+    }
+}
+
+/// `NAME:latest` in the store, so that the next command has something to call
+/// the result by.
+fn default_name(program: &str) -> Reference {
+    let plain: String = program
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-._".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let name = plain.trim_matches(['-', '.', '_']);
+    Reference::parse(name)
+        .or_else(|_| Reference::parse("app"))
+        .expect("`app` is a reference")
+        .with_default_tag()
+}
+
+/// Names of one repository travel together.
+fn by_repository(names: &[Reference]) -> Vec<Vec<Reference>> {
+    let mut groups: Vec<Vec<Reference>> = Vec::new();
+    for name in names {
+        let same = |group: &&mut Vec<Reference>| {
+            group[0].domain() == name.domain() && group[0].path() == name.path()
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(name.clone()),
+            None => groups.push(vec![name.clone()]),
+        }
+    }
+    groups
+}

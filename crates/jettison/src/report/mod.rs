@@ -1,0 +1,3 @@
+//! One renderer a command: values in, text or documents out.
+
+pub mod build;
