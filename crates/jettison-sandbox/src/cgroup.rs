@@ -33,7 +33,7 @@ impl Parent {
 }
 
 /// The kernel frees a group's last process a little after it has died.
-pub(crate) fn remove_group(path: &Path) {
+fn remove_group(path: &Path) {
     for _ in 0..50 {
         match std::fs::remove_dir(path) {
             Err(e) if e.raw_os_error() == Some(libc::EBUSY) => {
@@ -116,10 +116,11 @@ impl Group {
         })
     }
 
-    /// Removes the groups, once they are empty.
+    /// Removes the groups if they are empty already; the guard removes the
+    /// others in the end.
     pub(crate) fn remove(&self) {
         for (path, _) in &self.paths {
-            remove_group(path);
+            let _ = std::fs::remove_dir(path);
         }
     }
 }

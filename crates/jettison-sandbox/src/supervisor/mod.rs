@@ -250,30 +250,27 @@ impl<'a> Supervisor<'a> {
         };
         let mut reason = process.reason;
         if let Role::Main(id) = process.role
+            && signal == Some(libc::SIGKILL)
+            && self.containers.get(&id).is_some_and(|c| c.group.ran_out_of_memory())
+        {
+            reason = ExitReason::Memory;
+        }
+        if let Some(pipe) = process.status {
+            let exit = Exit { code, signal, reason };
+            let _ = rustix::io::write(pipe, &encode(&exit));
+        }
+        if let Role::Main(id) = process.role
             && let Some(container) = self.containers.get_mut(&id)
         {
-            if signal == Some(libc::SIGKILL) && container.group.ran_out_of_memory() {
-                reason = ExitReason::Memory;
-            }
             if !self.setup.tier.has_namespaces() {
                 sys::signal_group(process.pid, libc::SIGKILL);
             }
-            container.ended(&self.setup);
+            container.ended();
             // What runs in a container does not outlive its first program;
             // with a pid namespace the kernel has seen to it already.
             for exec in self.processes.iter().filter(|p| p.role == Role::Exec(id)) {
                 let _ = sys::signal_pidfd(exec.pidfd.as_fd(), libc::SIGKILL);
             }
-        }
-        if let Some(pipe) = process.status {
-            let _ = rustix::io::write(
-                pipe,
-                &encode(&Exit {
-                    code,
-                    signal,
-                    reason,
-                }),
-            );
         }
     }
 

@@ -15,6 +15,7 @@ const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
+const NLM_F_REPLACE: u16 = 0x100;
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
 const NLMSG_ERROR: u16 = 2;
@@ -74,12 +75,12 @@ impl Changes {
         self.add(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body)
     }
 
-    /// An address that is found directly on a link.
+    /// An address that is found directly on a link; from now on only there.
     pub(crate) fn neighbour_route(self, link: u32, to: Ipv4Addr) -> Self {
         let mut body = route_header(32, SCOPE_LINK);
         attribute(&mut body, RTA_DST, &to.octets());
         attribute(&mut body, RTA_OIF, &link.to_ne_bytes());
-        self.add(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &body)
+        self.add(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &body)
     }
 
     /// Everything else goes through this address.

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::enter::{Setup, below};
+use super::enter::below;
 use super::netlink::Changes;
 use super::watch::Watch;
 use super::{Role, Supervisor};
@@ -34,20 +34,16 @@ pub(crate) struct Contained {
     pub(crate) watch: Option<Watch>,
     /// Paths in the upper layer that we made for our mounts.
     pub(crate) created: Vec<OsString>,
-    link: Option<u32>,
 }
 
 impl Contained {
     /// The first program is gone: frees what it alone held.
-    pub(crate) fn ended(&mut self, _setup: &Setup) {
+    pub(crate) fn ended(&mut self) {
         self.running = false;
         self.pid = None;
         self.group.remove();
-        if let Some(link) = self.link.take() {
-            // It goes with the namespace's end too, but that takes a while,
-            // in which the next container would see a second route.
-            let _ = Changes::new().remove(link).apply();
-        }
+        // Its link goes with its network namespace. Removing it here would
+        // wait for a grace period of the kernel, some 10 ms.
     }
 }
 
@@ -112,7 +108,6 @@ impl Supervisor<'_> {
             watch: None,
             group: Group::default(),
             created: Vec::new(),
-            link: None,
         };
         self.adopt(pid, Role::Main(id), None, contained.request.time)?;
         let result = self.see_through(&mut contained, group, &ours, private);
@@ -177,7 +172,6 @@ impl Supervisor<'_> {
                 .neighbour_route(link, address)
                 .apply()
                 .map_err(|e| Failure::step("joining the container's network (veth)", e))?;
-            contained.link = Some(link);
         }
         // It waits for this before it touches its network.
         let _ = ours.send(&0_u8, &[]);
@@ -268,7 +262,7 @@ impl Supervisor<'_> {
             }
         }
         if let Some(mut contained) = self.containers.remove(&id) {
-            contained.ended(&self.setup);
+            contained.ended();
             if contained.request.root.is_some() {
                 let _ = std::fs::remove_dir_all(&contained.directory);
             }

@@ -8,6 +8,8 @@
 )]
 
 mod basics;
+mod images;
+mod latency;
 mod life;
 mod network;
 mod profiles;
