@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::listener::Listener;
 use crate::output::{Capture, Output};
-use crate::root::Root;
+use crate::root::{Prepared, Root};
 use crate::sandbox::{Link, own_stream, pipe};
 use crate::spec::{ContainerSpec, ExecSpec, Stdio};
 use crate::wire::{ExecRequest, Reply, Request, StartRequest, Started, decode};
@@ -38,6 +38,8 @@ pub struct Container {
     limits: LimitsBy,
     running: Running,
     output_bytes: usize,
+    /// What the overlay stands on.
+    _root: Option<Arc<Prepared>>,
 }
 
 /// A further command in a container; not killed when dropped.
@@ -78,8 +80,7 @@ impl Container {
         let output_bytes = spec.limits.output_bytes.unwrap_or(OUTPUT_BYTES);
         let request = StartRequest {
             container: id,
-            root: root.map(|root| root.id),
-            name: name.clone(),
+            root: root.map(|root| root.prepared.id),
             profile: spec.profile.clone(),
             args: spec.args.clone(),
             env: spec.env.clone(),
@@ -114,6 +115,7 @@ impl Container {
             limits,
             running,
             output_bytes,
+            _root: root.map(|root| Arc::clone(&root.prepared)),
         })
     }
 
@@ -196,7 +198,6 @@ impl Container {
     pub fn exec(&self, spec: &ExecSpec) -> Result<Command, Error> {
         let request = ExecRequest {
             container: self.id,
-            exec: self.link.next_id(),
             args: spec.args.clone(),
             env: spec.env.clone(),
             user: spec.user.clone(),
@@ -363,7 +364,7 @@ fn run(
                 rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
                     .map_err(|e| Error::step("opening /dev/null", e))?
             }
-            Stdio::Inherit => own_stream(if number == 0 { 0 } else { number as i32 })?,
+            Stdio::Inherit => own_stream(number)?,
             Stdio::Fd(fd) => fd
                 .try_clone()
                 .map_err(|e| Error::step("sharing a descriptor", e))?,

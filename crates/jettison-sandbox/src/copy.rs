@@ -20,29 +20,20 @@ const DEPTH: usize = 2048;
 /// which is created, or filled where it is there. A link as `from` itself is
 /// followed: the person named it.
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let source = rustix::fs::open(from, flags, Mode::empty())?;
+    let source = rustix::fs::open(from, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     let stat = rustix::fs::fstat(&source)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {
             make_directory(CWD, to.as_os_str())?;
-            let target = rustix::fs::open(
-                to,
-                OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-                Mode::empty(),
-            )?;
-            let source = openat(
-                &source,
-                ".",
-                OFlags::RDONLY | OFlags::CLOEXEC,
-                Mode::empty(),
-            )?;
-            copy_directory(source, target.as_fd(), 0)?;
-            dress(CWD, to.as_os_str(), &stat)
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let target = rustix::fs::open(to, flags, Mode::empty())?;
+            let source = openat(&source, ".", flags, Mode::empty())?;
+            copy_directory(&source, &target, 0)?;
+            dress(&source, &target, &stat)
         }
         FileType::RegularFile => {
-            copy_file(CWD, from.as_os_str(), CWD, to.as_os_str(), OFlags::empty())?;
-            dress(CWD, to.as_os_str(), &stat)
+            let source = rustix::fs::open(from, READ, Mode::empty())?;
+            copy_file(source, rustix::fs::open(to, WRITE, CLOSED)?, &stat)
         }
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -51,50 +42,70 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn copy_directory(source: OwnedFd, target: BorrowedFd<'_>, depth: usize) -> io::Result<()> {
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+const WRITE: OFlags = OFlags::WRONLY
+    .union(OFlags::CREATE)
+    .union(OFlags::TRUNC)
+    .union(OFlags::CLOEXEC);
+/// Until the owner is right.
+const CLOSED: Mode = Mode::from_raw_mode(0o600);
+
+fn copy_directory(source: &OwnedFd, target: &OwnedFd, depth: usize) -> io::Result<()> {
     if depth > DEPTH {
         return Err(Errno::NAMETOOLONG.into());
     }
-    let entries = Dir::read_from(&source)?;
-    for entry in entries {
+    for entry in Dir::read_from(source)? {
         let entry = entry?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
         if name == "." || name == ".." {
             continue;
         }
-        let stat = statat(&source, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let stat = statat(source, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
-                make_directory(target, name)?;
+                make_directory(target.as_fd(), name)?;
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let below = openat(target, name, flags, Mode::empty())?;
-                copy_directory(
-                    openat(&source, name, flags, Mode::empty())?,
-                    below.as_fd(),
-                    depth + 1,
-                )?;
-                copy_attributes(&source, &below, name);
+                let from = openat(source, name, flags, Mode::empty())?;
+                let to = openat(target, name, flags, Mode::empty())?;
+                copy_directory(&from, &to, depth + 1)?;
+                dress(&from, &to, &stat)?;
             }
             FileType::RegularFile => {
-                copy_file(source.as_fd(), name, target, name, OFlags::NOFOLLOW)?;
+                let from = openat(source, name, READ | OFlags::NOFOLLOW, Mode::empty())?;
+                let to = openat(target, name, WRITE | OFlags::NOFOLLOW, CLOSED)?;
+                copy_file(from, to, &stat)?;
             }
             FileType::Symlink => {
-                let link = readlinkat(&source, name, Vec::new())?;
+                let link = readlinkat(source, name, Vec::new())?;
                 symlinkat(&link, target, name)?;
+                let _ = chownat(
+                    target,
+                    name,
+                    Some(Uid::from_raw(stat.st_uid)),
+                    Some(Gid::from_raw(stat.st_gid)),
+                    AtFlags::SYMLINK_NOFOLLOW,
+                );
+                utimensat(target, name, &times(&stat), AtFlags::SYMLINK_NOFOLLOW)?;
             }
-            kind @ (FileType::Fifo | FileType::CharacterDevice | FileType::BlockDevice) => {
+            FileType::Fifo => {
+                mknodat(target, name, FileType::Fifo, CLOSED, 0)?;
+                let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+                let _ = chownat(
+                    target,
+                    name,
+                    Some(uid),
+                    Some(gid),
+                    AtFlags::SYMLINK_NOFOLLOW,
+                );
                 let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
-                match mknodat(target, name, kind, mode, stat.st_rdev) {
-                    // Devices cannot be made in a user namespace.
-                    Ok(()) => {}
-                    Err(Errno::PERM) => continue,
-                    Err(e) => return Err(e.into()),
-                }
+                chmodat(target, name, mode, AtFlags::empty())?;
             }
-            // A socket means nothing without its server.
-            _ => continue,
+            // A socket means nothing without its server, and a device cannot
+            // be opened in a container.
+            _ => {}
         }
-        dress(target, name, &stat)?;
     }
     Ok(())
 }
@@ -106,84 +117,44 @@ fn make_directory(at: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
     }
 }
 
-fn copy_file(
-    from: BorrowedFd<'_>,
-    source: &OsStr,
-    to: BorrowedFd<'_>,
-    target: &OsStr,
-    follow: OFlags,
-) -> io::Result<()> {
-    let read = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | follow;
-    let source = openat(from, source, read, Mode::empty())?;
-    let write =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let target = openat(to, target, write, Mode::from_raw_mode(0o600))?;
-    for name in attributes(&source) {
-        copy_attribute(&source, &target, &name);
-    }
+fn copy_file(source: OwnedFd, target: OwnedFd, stat: &Stat) -> io::Result<()> {
     let mut source = std::fs::File::from(source);
+    let mut target = std::fs::File::from(target);
     // The standard library uses copy_file_range, which shares blocks where
     // the file system can.
-    io::copy(&mut source, &mut std::fs::File::from(target))?;
-    Ok(())
+    io::copy(&mut source, &mut target)?;
+    dress(&source.into(), &target.into(), stat)
 }
 
-fn copy_attributes(source: &OwnedFd, target: &OwnedFd, name: &OsStr) {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    if let Ok(source) = openat(source, name, flags, Mode::empty()) {
-        for name in attributes(&source) {
-            copy_attribute(&source, target, &name);
+/// Owner, mode, attributes, times, in this order: writing and chown clear
+/// setuid and security.capability. An owner that is not an id of ours stays ours.
+fn dress(source: &OwnedFd, target: &OwnedFd, stat: &Stat) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+    let _ = rustix::fs::fchown(target, Some(uid), Some(gid));
+    rustix::fs::fchmod(target, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
+    let mut list = vec![0; 64 << 10];
+    let count = rustix::fs::flistxattr(source, &mut list[..]).unwrap_or(0);
+    for name in list[..count]
+        .split(|&b| b == 0)
+        .filter(|name| !name.is_empty())
+    {
+        let mut value = vec![0; 64 << 10];
+        // Best effort: an attribute may not be ours to read or to set.
+        if let Ok(count) = rustix::fs::fgetxattr(source, name, &mut value[..]) {
+            let _ = rustix::fs::fsetxattr(target, name, &value[..count], XattrFlags::empty());
         }
     }
-}
-
-fn attributes(file: &OwnedFd) -> Vec<Vec<u8>> {
-    let mut list = vec![0; 64 << 10];
-    let count = rustix::fs::flistxattr(file, &mut list[..]).unwrap_or(0);
-    list.truncate(count);
-    list.split(|&b| b == 0)
-        .filter(|name| !name.is_empty())
-        .map(<[u8]>::to_vec)
-        .collect()
-}
-
-/// Best effort: an attribute may not be ours to read or to set.
-fn copy_attribute(source: &OwnedFd, target: &OwnedFd, name: &[u8]) {
-    let mut value = vec![0; 64 << 10];
-    if let Ok(count) = rustix::fs::fgetxattr(source, name, &mut value[..]) {
-        let _ = rustix::fs::fsetxattr(target, name, &value[..count], XattrFlags::empty());
-    }
-}
-
-/// Owner, mode and times. An owner that is not an id of ours stays ours.
-fn dress(at: BorrowedFd<'_>, name: &OsStr, stat: &Stat) -> io::Result<()> {
-    let owner = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-    let _ = chownat(
-        at,
-        name,
-        Some(owner.0),
-        Some(owner.1),
-        AtFlags::SYMLINK_NOFOLLOW,
-    );
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-        chmodat(
-            at,
-            name,
-            Mode::from_raw_mode(stat.st_mode & 0o7777),
-            AtFlags::empty(),
-        )?;
-    }
-    let times = Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec as i64),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec as i64),
-    };
-    utimensat(at, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+    rustix::fs::futimens(target, &times(stat))?;
     Ok(())
 }
 
-fn time(seconds: i64, nanoseconds: i64) -> Timespec {
-    Timespec {
+fn times(stat: &Stat) -> Timestamps {
+    let time = |seconds, nanoseconds: u64| Timespec {
         tv_sec: seconds,
-        tv_nsec: nanoseconds as _,
+        tv_nsec: i64::try_from(nanoseconds).unwrap_or(0),
+    };
+    Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
     }
 }

@@ -291,7 +291,8 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), Error> {
 }
 
 /// Our own standard stream.
-pub(crate) fn own_stream(number: i32) -> Result<OwnedFd, Error> {
+pub(crate) fn own_stream(number: usize) -> Result<OwnedFd, Error> {
+    let number = i32::try_from(number).expect("there are three streams");
     sys::borrow_fd(number)
         .as_fd()
         .try_clone_to_owned()

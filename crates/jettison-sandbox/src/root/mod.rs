@@ -6,7 +6,7 @@ mod extract;
 mod prepare;
 
 use std::io::{BufWriter, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use jettison_image::{Entry, EntryKind};
@@ -24,12 +24,19 @@ const PIECE: usize = 256 << 10;
 /// Stands for the length of a piece: the reader failed, give up.
 const BROKEN: u32 = u32::MAX;
 
-/// A root file system in the sandbox; freed when dropped.
+/// A root file system in the sandbox; freed when it and the containers that
+/// stand on it are dropped.
 #[derive(Debug)]
 pub struct Root {
-    pub(crate) id: u64,
-    pub(crate) link: Arc<Link>,
+    pub(crate) prepared: Arc<Prepared>,
     report: RootReport,
+}
+
+/// The files of a root.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) id: u64,
+    link: Arc<Link>,
 }
 
 impl Root {
@@ -39,7 +46,7 @@ impl Root {
     }
 }
 
-impl Drop for Root {
+impl Drop for Prepared {
     fn drop(&mut self) {
         let _ = self.link.call(&Request::DropRoot { id: self.id }, &[]);
     }
@@ -167,11 +174,16 @@ impl RootWriter {
             return Err(self.why());
         }
         match self.answer()? {
-            Ok(report) => Ok(Root {
-                id: self.id,
-                link: Arc::clone(&self.link),
-                report,
-            }),
+            Ok(report) => {
+                let prepared = Prepared {
+                    id: self.id,
+                    link: Arc::clone(&self.link),
+                };
+                Ok(Root {
+                    prepared: Arc::new(prepared),
+                    report,
+                })
+            }
             Err(failure) => Err(Error::from_failure(failure)),
         }
     }
@@ -212,13 +224,16 @@ impl Supervisor<'_> {
         .map_err(|e| Failure::step("creating a socket pair", e))?;
         let keep_owners = self.tier() != crate::tier::Tier::SingleUser;
         let pid = sys::fork_into(0, || {
-            drop(theirs.try_clone());
-            let mut records =
-                std::fs::File::from(ours.try_clone().unwrap_or_else(|_| sys::adopt_fd(3)));
+            // Our copy would hide that the writer has gone.
+            drop(sys::adopt_fd(theirs.as_raw_fd()));
+            let mut records = std::fs::File::from(sys::adopt_fd(ours.as_raw_fd()));
             let answer: (Option<RootReport>, Option<Failure>) =
                 match extract::extract(&directory, &mut records, keep_owners) {
                     Ok(report) => (Some(report), None),
-                    Err(failure) => (None, Some(failure)),
+                    Err(failure) => {
+                        let _ = std::fs::remove_dir_all(&directory);
+                        (None, Some(failure))
+                    }
                 };
             let _ = records.write_all(&encode(&answer));
             0

@@ -251,12 +251,19 @@ impl<'a> Supervisor<'a> {
         let mut reason = process.reason;
         if let Role::Main(id) = process.role
             && signal == Some(libc::SIGKILL)
-            && self.containers.get(&id).is_some_and(|c| c.group.ran_out_of_memory())
+            && self
+                .containers
+                .get(&id)
+                .is_some_and(|c| c.group.ran_out_of_memory())
         {
             reason = ExitReason::Memory;
         }
         if let Some(pipe) = process.status {
-            let exit = Exit { code, signal, reason };
+            let exit = Exit {
+                code,
+                signal,
+                reason,
+            };
             let _ = rustix::io::write(pipe, &encode(&exit));
         }
         if let Role::Main(id) = process.role

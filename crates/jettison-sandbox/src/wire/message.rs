@@ -86,7 +86,6 @@ pub(crate) struct StartRequest {
     pub(crate) container: u64,
     /// None: a plain child process in the machine's own file system.
     pub(crate) root: Option<u64>,
-    pub(crate) name: String,
     pub(crate) profile: Profile,
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<OsString>,
@@ -109,7 +108,6 @@ pub(crate) struct StartRequest {
 #[derive(Debug, Clone)]
 pub(crate) struct ExecRequest {
     pub(crate) container: u64,
-    pub(crate) exec: u64,
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<OsString>,
     pub(crate) user: Option<String>,
@@ -204,7 +202,6 @@ wire_struct!(Started {
 wire_struct!(StartRequest {
     container,
     root,
-    name,
     profile,
     args,
     env,
@@ -224,7 +221,6 @@ wire_struct!(StartRequest {
 });
 wire_struct!(ExecRequest {
     container,
-    exec,
     args,
     env,
     user,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jettison_image::compression::EncoderOptions;
 use jettison_image::layer::LayerReader;
 use jettison_image::{
-    BlobSource, Budget, Compression, Decoder, Descriptor, Digest, Entry, EntryKind, Error, History, Image,
-    ImageConfig, ImagePath, LayerIndexBuilder, LayerWriter, Limits, Metadata, NewImage, NewLayer,
-    Schema, Tree,
+    BlobSource, Budget, Compression, Decoder, Descriptor, Digest, Entry, EntryKind, Error, History,
+    Image, ImageConfig, ImagePath, LayerIndexBuilder, LayerWriter, Limits, Metadata, NewImage,
+    NewLayer, Schema, Tree,
 };
 use jettison_sandbox::{Options, Tier};
 
@@ -20,27 +20,47 @@ struct Blobs(Vec<(Digest, Vec<u8>)>);
 impl BlobSource for Blobs {
     fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
         let found = self.0.iter().find(|(own, _)| *own == blob.digest);
-        let (_, bytes) = found.ok_or(Error::MissingBlob { digest: blob.digest })?;
+        let (_, bytes) = found.ok_or(Error::MissingBlob {
+            digest: blob.digest,
+        })?;
         Ok(Box::new(Cursor::new(bytes.clone())))
     }
 }
 
 fn entry(path: &str, kind: EntryKind) -> Entry {
-    let metadata = Metadata { mode: 0o755, ..Metadata::default() };
-    Entry { path: ImagePath::new(path).unwrap(), kind, metadata }
+    let metadata = Metadata {
+        mode: 0o755,
+        ..Metadata::default()
+    };
+    Entry {
+        path: ImagePath::new(path).unwrap(),
+        kind,
+        metadata,
+    }
 }
 
 type Content = Vec<(Entry, Vec<u8>)>;
 
 fn file(path: &str, content: &[u8]) -> (Entry, Vec<u8>) {
-    (entry(path, EntryKind::File { size_bytes: content.len() as u64 }), content.to_vec())
+    (
+        entry(
+            path,
+            EntryKind::File {
+                size_bytes: content.len() as u64,
+            },
+        ),
+        content.to_vec(),
+    )
 }
 
 fn image(layers: Vec<Content>) -> (Image, Tree) {
     let limits = Limits::default();
     let budget = Arc::new(Budget::new(&limits));
     let (mut blobs, mut indexes) = (Vec::new(), Vec::new());
-    let mut new = NewImage::new(Schema::Oci, ImageConfig::new(&"linux/amd64".parse().unwrap()));
+    let mut new = NewImage::new(
+        Schema::Oci,
+        ImageConfig::new(&"linux/amd64".parse().unwrap()),
+    );
     for content in layers {
         let options = EncoderOptions::new(Compression::Gzip);
         let mut writer = LayerWriter::new(Vec::new(), &options).unwrap();
@@ -121,13 +141,18 @@ fn what_does_not_fit_into_memory_goes_to_the_scratch_directory() {
         ..Options::default()
     };
     let small = jettison_sandbox::Sandbox::open(&options(None)).unwrap();
-    let error = small.prepare(&image, &tree, &Limits::default()).unwrap_err();
+    let error = small
+        .prepare(&image, &tree, &Limits::default())
+        .unwrap_err();
     assert!(error.hint().is_some(), "{error:?}");
     let path = scratch.path().to_owned();
     let sandbox = jettison_sandbox::Sandbox::open(&options(Some(path))).unwrap();
     let root = sandbox.prepare(&image, &tree, &Limits::default()).unwrap();
     let (exit, out, err) = run(&sandbox, &root, &sh(LOOK));
-    assert!(exit.code == 0 && out.ends_with("newshared3\n"), "{out}{err}");
+    assert!(
+        exit.code == 0 && out.ends_with("newshared3\n"),
+        "{out}{err}"
+    );
     drop((root, sandbox));
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
 }
@@ -138,14 +163,22 @@ fn a_layer_that_is_not_what_it_says_gives_no_root() {
     let Some(layers) = layers() else { return };
     let (mut image, tree) = image(layers);
     let mut bytes = Vec::new();
-    image.open_layer(&image.layers[1]).unwrap().read_to_end(&mut bytes).unwrap();
+    image
+        .open_layer(&image.layers[1])
+        .unwrap()
+        .read_to_end(&mut bytes)
+        .unwrap();
     let last = bytes.len() - 9;
     bytes[last] ^= 1;
     let source = Blobs(vec![
         (image.layers[1].descriptor.digest, bytes),
         (image.layers[0].descriptor.digest, {
             let mut bytes = Vec::new();
-            image.open_layer(&image.layers[0]).unwrap().read_to_end(&mut bytes).unwrap();
+            image
+                .open_layer(&image.layers[0])
+                .unwrap()
+                .read_to_end(&mut bytes)
+                .unwrap();
             bytes
         }),
     ]);

@@ -10,11 +10,21 @@ use crate::support::*;
 #[ignore = "measures; run it alone, in a release build"]
 fn a_command_in_a_prepared_root() {
     let Some(sandbox) = root_tier() else { return };
-    let Some(root) = shell_root(&sandbox) else { return };
+    let Some(root) = shell_root(&sandbox) else {
+        return;
+    };
     for (name, network, profile) in [
-        ("private network, as shipped", Network::Private, Profile::AS_SHIPPED),
+        (
+            "private network, as shipped",
+            Network::Private,
+            Profile::AS_SHIPPED,
+        ),
         ("no network, as shipped", Network::None, Profile::AS_SHIPPED),
-        ("private network, hardened", Network::Private, Profile::HARDENED),
+        (
+            "private network, hardened",
+            Network::Private,
+            Profile::HARDENED,
+        ),
     ] {
         let spec = ContainerSpec {
             args: vec!["/bin/true".into()],

@@ -261,3 +261,23 @@ fn volumes_are_copies_and_read_only_is_read_only() {
     let (_, out, _) = run(&sandbox, &root, &sh("cat /data/seed"));
     assert_eq!(out, "from the image");
 }
+
+#[test]
+fn a_root_lives_as_long_as_a_container_stands_on_it() {
+    let Some(sandbox) = root_tier() else { return };
+    let Some(root) = shell_root(&sandbox) else {
+        return;
+    };
+    // Half a root that nobody finishes is no burden.
+    let mut half = sandbox.new_root().unwrap();
+    half.file("a", 0o644, b"x").unwrap();
+    drop(half);
+    let container = sandbox.start(&root, &sh("read x; cat /etc/group; exec ls /bin/busybox"));
+    let container = container.unwrap_or_else(|e| panic!("{e}"));
+    drop(root);
+    let (exit, out, err) = finish(&container);
+    assert!(
+        exit.code == 0 && out.ends_with("/bin/busybox\n"),
+        "{out}{err}"
+    );
+}
