@@ -11,15 +11,13 @@
 pub mod edit;
 pub mod expand;
 pub mod ignore;
-
 pub mod instruction;
-
 pub mod outline;
-mod pattern;
 pub mod shell;
-
 pub mod stage;
 pub mod syntax;
+
+mod pattern;
 mod text;
 
 pub use syntax::{ParseError, ParseErrorKind, Phase, Tree, Word, parse};

@@ -3,6 +3,7 @@
 //! hands patterns to Go's `regexp` with some characters unescaped, so that its syntax is part of the format.
 //! Refuses patterns that expand to more than [`MAX_STATES`] states.
 
+mod classes;
 mod machine;
 mod syntax;
 

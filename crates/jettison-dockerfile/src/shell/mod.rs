@@ -8,6 +8,7 @@
 mod ast;
 mod command;
 mod script;
+mod simple;
 mod walk;
 mod word;
 
