@@ -5,6 +5,7 @@
 
 mod devices;
 pub(crate) mod files;
+mod kernel;
 mod mounts;
 mod privileges;
 mod program;
@@ -86,7 +87,7 @@ fn set_up(
     };
     if let Some(root) = &root {
         if namespaces {
-            mounts::standard(root, request, place, &mut created)?;
+            kernel::standard(root, request, place, &mut created)?;
             mounts::asked_for(root, request, place, &mut created)?;
         } else {
             mounts::without_mounting(root, request, place, &mut created)?;

@@ -37,11 +37,11 @@ fn links_do_not_lead_mounts_out_of_the_root() {
         link(root, "dev", "../../../../elsewhere");
         root.file("elsewhere/keep", 0o644, b"").unwrap();
         link(root, "tmp", "/proc/1/root/../../host");
-        link(root, "work", "/etc/../../../bin");
+        link(root, "start", "/etc/../../../bin");
     });
     let root = root.unwrap();
     let spec = ContainerSpec {
-        working_dir: "/work".into(),
+        working_dir: "/start".into(),
         ..sh("ls /elsewhere; pwd; ls -d sh")
     };
     let (exit, out, err) = run(&sandbox, &root, &spec);
