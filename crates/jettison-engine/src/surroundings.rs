@@ -1,7 +1,7 @@
 //! What a program needs around it to start, in the words of the command line
 //! and of `jettison.toml`.
 
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -98,22 +98,21 @@ impl FromStr for Volume {
     }
 }
 
-/// `NAME:IP`.
+/// `NAME:IP`; the sandbox's networks speak IPv4.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostName {
     /// The name.
     pub name: String,
     /// What it stands for.
-    pub address: IpAddr,
+    pub address: Ipv4Addr,
 }
 
 impl FromStr for HostName {
     type Err = SurroundingsError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || SurroundingsError::new(text, "a host name of the form NAME:IP");
+        let bad = || SurroundingsError::new(text, "a host name of the form NAME:IPv4-ADDRESS");
         let (name, address) = text.split_once([':', '=']).ok_or_else(bad)?;
-        let address = address.trim_start_matches('[').trim_end_matches(']');
         Ok(Self {
             name: host_name(name).ok_or_else(bad)?,
             address: address.parse().map_err(|_| bad())?,

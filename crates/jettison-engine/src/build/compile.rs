@@ -79,10 +79,7 @@ fn last_words(output: &str) -> String {
 /// Asks the toolchain what the recipe has to know.
 pub(crate) fn ask_toolchain(root: &Path, project: &Project, request: &mut Request) {
     for ToolchainProbe { about, command } in project.toolchain_probes(request) {
-        let answer = match run(root, &command, &mut |_| {}) {
-            Ok(answer) => answer,
-            Err(_) => Answer::default(),
-        };
+        let answer = run(root, &command, &mut |_| {}).unwrap_or_default();
         request.answers.push((about, answer));
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn decide(
         let asked = need.state == NeedState::Needed;
         let (kept, reason) = if drop.contains(&part) {
             let warning = if asked {
-                format!(", although the program says: {}", need.reason)
+                format!(", although it {}", need.reason)
             } else {
                 String::new()
             };
@@ -73,6 +73,10 @@ pub(crate) fn decide(
             match base {
                 BaseChoice::Auto => (asked, need.reason.clone()),
                 BaseChoice::Static => (true, "part of the static base".to_owned()),
+                BaseChoice::Scratch if asked => (
+                    false,
+                    format!("scratch has nothing, although it {}", need.reason),
+                ),
                 BaseChoice::Scratch => (false, "scratch has nothing".to_owned()),
                 BaseChoice::Image(image) => (false, format!("left to {image}")),
             }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jettison_closure::{ElfFacts, Need, NeedState, needs};
+use jettison_closure::{Companion, ElfFacts, Need, NeedState, needs};
 use jettison_image::{
     BlobSource, EntryKind, History, Image, ImageConfig, ImagePath, NewImage, NewLayer, Schema,
 };
 use jettison_recipes::{
-    Failure, LabelFacts, Project, Recipe, Request, RuntimeFile, Target, is_build_variable,
+    Failure, LabelFacts, Project, Recipe, Request, RuntimeFile, Settings, Target, is_build_variable,
 };
 
 use super::assemble::{Stratum, write_layer};
@@ -71,7 +71,8 @@ pub(crate) fn compose(request: &BuildRequest, context: &Context) -> Result<Compo
     }
 
     let choice = BaseChoice::parse(said.settings.base.as_deref().unwrap_or_default());
-    let program_needs = read_program(&compiled, &choice)?;
+    let mut program_needs = read_program(&compiled, &choice)?;
+    heed_environment(&mut program_needs, &said.settings);
     let decisions = decide(
         &choice,
         &program_needs,
@@ -197,11 +198,25 @@ fn read_program(compiled: &Compiled, choice: &BaseChoice) -> Result<Vec<Need>, B
     needs(&bytes).map_err(not_elf)
 }
 
-/// True when a part is asked for and in none of the forms a base has.
-pub(crate) fn is_needed(needs: &[Need], name: &str) -> bool {
-    needs
-        .iter()
-        .any(|need| need.companion.name() == name && need.state == NeedState::Needed)
+/// A `TZ` that names a zone asks for the zones, whatever the program links.
+fn heed_environment(needs: &mut [Need], settings: &Settings) {
+    let zone = settings
+        .env
+        .get("TZ")
+        .map(|zone| zone.trim_start_matches(':'));
+    let Some(zone) = zone.filter(|zone| !matches!(*zone, "" | "UTC" | "UTC0" | "GMT" | "GMT0"))
+    else {
+        return;
+    };
+    for need in needs
+        .iter_mut()
+        .filter(|need| need.companion == Companion::TimeZones)
+    {
+        if need.state == NeedState::NotNeeded {
+            need.state = NeedState::Needed;
+            need.reason = format!("is given TZ={zone} by the image");
+        }
+    }
 }
 
 /// Where the program goes.

@@ -5,7 +5,9 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use jettison_sandbox::{Container, ContainerSpec, Error, ExecSpec, ResourceLimits, Root, Sandbox};
+use jettison_sandbox::{
+    Container, ContainerSpec, Error, ExecSpec, LimitsBy, ResourceLimits, Root, Sandbox,
+};
 
 use super::running::{Ended, Listener, Output, RunError, Runner, Running};
 
@@ -96,6 +98,17 @@ impl Running for Judged {
                 program: argv.join(" "),
                 seconds: timeout.as_secs(),
             }),
+        }
+    }
+
+    fn bounds(&self) -> Option<String> {
+        match self.container.limits_by() {
+            LimitsBy::Nothing => None,
+            LimitsBy::ControlGroup => Some("memory and processes were bounded by the kernel".to_owned()),
+            LimitsBy::Watching => Some(
+                "memory and processes were bounded by watching: control groups are not writable here"
+                    .to_owned(),
+            ),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Starts an image and asks it what it was asked to answer.
 
+mod asking;
 mod container;
 mod http;
 mod judge;
@@ -135,12 +136,7 @@ pub fn prove(request: &ProveRequest<'_>, context: &Context) -> Result<Proof, Pro
     }
     let isolation = Isolation::Sandbox {
         tier: sandbox.tier().to_string(),
-        profile: if request.hardened {
-            "hardened"
-        } else {
-            "as shipped"
-        }
-        .to_owned(),
+        profile: profile_name(request).to_owned(),
     };
     Ok(proof(request, &platform, isolation, judgement))
 }
@@ -280,11 +276,7 @@ fn container_spec(request: &ProveRequest<'_>) -> ContainerSpec {
         with_env.set_env(name, value);
     }
     ContainerSpec {
-        profile: if request.hardened {
-            Profile::HARDENED
-        } else {
-            Profile::AS_SHIPPED
-        },
+        profile: profile(request),
         args: run.argv().iter().map(OsString::from).collect(),
         env: with_env.env.iter().map(OsString::from).collect(),
         user: run.user.clone(),
@@ -292,15 +284,38 @@ fn container_spec(request: &ProveRequest<'_>) -> ContainerSpec {
         hosts: surroundings
             .hosts
             .iter()
-            .filter_map(|host| match host.address {
-                std::net::IpAddr::V4(address) => Some((host.name.clone(), address)),
-                std::net::IpAddr::V6(_) => None,
-            })
+            .map(|host| (host.name.clone(), host.address))
             .collect(),
         mounts: mounts(request),
         limits: limits(surroundings.memory_bytes, surroundings.processes),
         ..ContainerSpec::default()
     }
+}
+
+/// Somebody who says `--user 0` means it: a root without rights would prove
+/// nothing about a root that has them.
+fn profile(request: &ProveRequest<'_>) -> Profile {
+    match (request.hardened, runs_as_root(request)) {
+        (false, _) => Profile::AS_SHIPPED,
+        (true, false) => Profile::HARDENED,
+        (true, true) => Profile {
+            read_only_root: true,
+            ..Profile::AS_SHIPPED
+        },
+    }
+}
+
+fn profile_name(request: &ProveRequest<'_>) -> &'static str {
+    match (request.hardened, runs_as_root(request)) {
+        (false, _) => "as shipped",
+        (true, false) => "hardened",
+        (true, true) => "as root on a read-only file system",
+    }
+}
+
+fn runs_as_root(request: &ProveRequest<'_>) -> bool {
+    let user = &request.image.config.run.user;
+    matches!(user.split(':').next(), None | Some("" | "0" | "root"))
 }
 
 /// A writable `/tmp` for a hardened program, the image's volumes, and copies

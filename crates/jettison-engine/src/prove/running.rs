@@ -29,6 +29,11 @@ pub(crate) trait Running {
     /// Runs a further program beside it.
     fn exec(&self, argv: &[String], timeout: Duration) -> Result<Ended, RunError>;
 
+    /// How its memory and processes are bounded, when they are.
+    fn bounds(&self) -> Option<String> {
+        None
+    }
+
     /// Sends the image's stop signal.
     fn stop(&self) -> io::Result<()>;
 }
