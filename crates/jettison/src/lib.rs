@@ -1,6 +1,11 @@
 //! The command line: words in, words out. The deeds themselves are in
 //! `jettison-engine`.
 
+#![expect(
+    unreachable_pub,
+    reason = "a program offers nothing to others; `pub` says what its modules offer each other"
+)]
+
 mod cli;
 mod commands;
 mod exit;

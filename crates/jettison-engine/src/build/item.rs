@@ -47,6 +47,7 @@ impl Content {
 
 impl Item {
     /// A file with these bytes, owned by root.
+    #[cfg(test)]
     pub(crate) fn file(path: ImagePath, mode: u32, bytes: Vec<u8>, component: &str) -> Self {
         let kind = EntryKind::File {
             size_bytes: bytes.len() as u64,

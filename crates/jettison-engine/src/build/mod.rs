@@ -11,14 +11,15 @@ mod foundation;
 mod git;
 mod include;
 mod item;
+mod layers;
 mod parts;
-mod pipeline;
+mod prepare;
 mod settings;
 mod sizes;
 mod source;
 mod upx;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jettison_image::compression::Compression;
@@ -39,6 +40,9 @@ pub use explain::{BaseOption, explain};
 pub use include::IncludeError;
 pub use parts::{BaseChoice, Decision};
 pub use sizes::{SizeRow, SizeTable};
+
+use layers::{Composed, compose};
+use prepare::{Prepared, prepare};
 pub use source::SourceError;
 
 pub(crate) use config::{exposed_ports, healthcheck_argv};
@@ -230,29 +234,55 @@ impl BuildError {
 /// when this returns, whatever the verdict; naming and sending it is left to
 /// the caller, who has seen the verdict.
 pub fn build(request: &BuildRequest, context: &Context) -> Result<Built, BuildError> {
-    let composed = pipeline::compose(request, context)?;
+    let prepared = prepare(request, context)?;
+    let mut notes = prepared.recipe.notes.clone();
+    notes.extend(prepared.foundation.notes.iter().cloned());
+    let plain = attempt(&prepared, &prepared.program, request, context)?;
+    let (composed, sizes, proof) = if request.upx {
+        let packed = attempt(&prepared, &upx::pack(&prepared)?, request, context)?;
+        let program = layers::program_component(&prepared.recipe);
+        notes.extend(upx::compare(
+            &program,
+            (&plain.1, &plain.2),
+            (&packed.1, &packed.2),
+        ));
+        packed
+    } else {
+        plain
+    };
+    Ok(Built {
+        name: prepared.recipe.name.clone(),
+        toolchain: prepared.recipe.toolchain_target.clone(),
+        image: composed.image,
+        decisions: prepared.decisions,
+        packages: prepared.foundation.packages,
+        sizes,
+        warnings: prepared.warnings,
+        notes,
+        lacking: composed.lacking,
+        proof,
+    })
+}
+
+/// Writes, counts and runs the image of one program.
+fn attempt(
+    prepared: &Prepared,
+    program: &Path,
+    request: &BuildRequest,
+    context: &Context,
+) -> Result<(Composed, SizeTable, Proof), BuildError> {
+    let composed = compose(prepared, program, request, context)?;
     let sizes = SizeTable::of(&composed.image, &composed.components, context)?;
     let proof = prove(
         &ProveRequest {
             image: &composed.image,
             hardened: true,
-            probes: &composed.said.probes,
-            surroundings: &composed.said.surroundings,
+            probes: &prepared.said.probes,
+            surroundings: &prepared.said.surroundings,
             timeout: request.timeout,
-            own_program: Some(&composed.program),
+            own_program: Some(program),
         },
         context,
     )?;
-    Ok(Built {
-        name: composed.recipe.name.clone(),
-        toolchain: composed.recipe.toolchain_target.clone(),
-        image: composed.image,
-        decisions: composed.decisions,
-        packages: composed.packages,
-        sizes,
-        warnings: composed.warnings,
-        notes: composed.notes,
-        lacking: composed.lacking,
-        proof,
-    })
+    Ok((composed, sizes, proof))
 }

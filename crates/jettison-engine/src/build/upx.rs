@@ -1,13 +1,26 @@
-//! `--upx`: packs the program in place, where upx is on the PATH.
+//! `--upx`: packs the program, where upx is on the PATH, and says what that
+//! brings. Needs are read off the program before it is packed: afterwards
+//! nothing can be told.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::BuildError;
-use super::compile::Compiled;
+use jettison_recipes::{PackedFigures, upx, upx_comparison};
 
-/// Packs the compiled program.
-pub(crate) fn pack(compiled: &Compiled) -> Result<(), BuildError> {
-    let command = jettison_recipes::upx(&compiled.path.to_string_lossy());
+use super::BuildError;
+use super::prepare::Prepared;
+use super::sizes::SizeTable;
+use crate::prove::Proof;
+
+/// Packs a copy of the program.
+pub(crate) fn pack(prepared: &Prepared) -> Result<PathBuf, BuildError> {
+    let packed = prepared.program.with_extension("packed");
+    fs::copy(&prepared.program, &packed).map_err(|source| BuildError::Program {
+        path: prepared.program.clone(),
+        source,
+    })?;
+    let command = upx(&packed.to_string_lossy());
     let output = Command::new(&command.program)
         .args(&command.arguments)
         .stdin(Stdio::null())
@@ -17,5 +30,29 @@ pub(crate) fn pack(compiled: &Compiled) -> Result<(), BuildError> {
         let talk = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(BuildError::Upx(std::io::Error::other(talk)));
     }
-    Ok(())
+    Ok(packed)
+}
+
+/// What packing changed, in sentences.
+pub(crate) fn compare(
+    program: &str,
+    plain: (&SizeTable, &Proof),
+    packed: (&SizeTable, &Proof),
+) -> Vec<String> {
+    let figures = |(sizes, proof): (&SizeTable, &Proof)| {
+        let row = sizes.rows.iter().find(|row| row.component == program);
+        PackedFigures {
+            unpacked_bytes: row.map_or(0, |row| row.unpacked_bytes),
+            wire_bytes: row.map_or(0, |row| row.wire_bytes),
+            start_us: proof
+                .evidence
+                .ready_after_ms
+                .unwrap_or(0)
+                .saturating_mul(1000),
+        }
+    };
+    upx_comparison(figures(plain), figures(packed))
+        .into_iter()
+        .map(|line| format!("upx: {line}"))
+        .collect()
 }

@@ -237,25 +237,23 @@ fn foreign(platform: &Platform) -> Option<String> {
     if platform.architecture == host.architecture {
         return None;
     }
-    let emulator = emulator(&platform.architecture);
-    emulator
-        .is_none()
-        .then(|| format!("it is for {platform}, this machine is {host} and has no emulator for it"))
-}
-
-/// The user-mode emulator that the kernel starts for another processor's
-/// programs (binfmt_misc).
-fn emulator(architecture: &str) -> Option<String> {
-    let processor = match architecture {
+    let machine = match platform.architecture.as_str() {
         "amd64" => "x86_64",
         "arm64" => "aarch64",
         "386" => "i386",
         other => other,
     };
-    let name = format!("qemu-{processor}");
-    let registered = Path::new("/proc/sys/fs/binfmt_misc").join(&name);
-    let enabled = std::fs::read_to_string(registered).is_ok_and(|text| text.starts_with("enabled"));
-    enabled.then_some(name)
+    match jettison_sandbox::emulator(machine) {
+        Some(emulator) if emulator.in_containers => None,
+        Some(emulator) => Some(format!(
+            "it is for {platform}, and {} is registered without the flag F that lets it work in containers",
+            emulator.interpreter.display()
+        )),
+        None => Some(format!(
+            "it is for {platform}, this machine is {host} and has no emulator for it; \
+             qemu-user-static with binfmt-support brings one"
+        )),
+    }
 }
 
 fn questions(request: &ProveRequest<'_>) -> Questions {

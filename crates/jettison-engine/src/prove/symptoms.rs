@@ -190,7 +190,7 @@ const ROWS: &[Row] = &[
 
 /// The first row that a line of the output fits, last lines first: what a
 /// program says last is why it ended.
-pub fn recognise(output: &str) -> Option<&'static Symptom> {
+pub(crate) fn recognise(output: &str) -> Option<&'static Symptom> {
     output.lines().rev().take(200).find_map(|line| {
         let line = line.to_ascii_lowercase();
         ROWS.iter()
