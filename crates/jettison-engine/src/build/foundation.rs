@@ -1,6 +1,7 @@
 //! What lies below the program: parts composed from packages, or a base image.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use jettison_closure::Companion;
 use jettison_image::account::{Contents, Survey, SurveyOptions};
@@ -63,7 +64,7 @@ pub(crate) fn lay(
         mirror: settings.mirror.clone(),
         suite: request.suite.clone(),
         keyring: settings.keyring.iter().map(Into::into).collect(),
-        lock: request.lock.clone(),
+        lock: request.lock.clone().or_else(|| project_lock(request)),
         now: request.now,
         selection,
     };
@@ -97,6 +98,12 @@ pub(crate) fn lay(
     foundation.packages = composed.packages;
     foundation.notes.extend(composed.notes);
     Ok(foundation)
+}
+
+/// A lock that lies in the project is meant.
+fn project_lock(request: &BuildRequest) -> Option<PathBuf> {
+    let path = request.project.join("jettison.lock");
+    path.is_file().then_some(path)
 }
 
 fn item(file: BaseFile) -> Item {

@@ -62,7 +62,9 @@ pub(crate) fn judge(runner: &dyn Runner, questions: &Questions) -> Result<Judgem
         Ok(running) => running,
         Err(RunError::Program { program, source }) => {
             session.could_not_start(&program, &source);
-            return Ok(session.conclude(Output::default()));
+            let mut judgement = session.conclude(Output::default());
+            judgement.symptom = symptoms::of_start(&source);
+            return Ok(judgement);
         }
         Err(error) => return Err(error),
     };

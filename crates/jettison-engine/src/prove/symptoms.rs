@@ -1,6 +1,8 @@
 //! Known symptoms in a program's last words: the cause, and the flag that
 //! helps. A symptom is a table row; what no row knows is only shown.
 
+use std::io;
+
 /// What a known line of output means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symptom {
@@ -187,6 +189,33 @@ const ROWS: &[Row] = &[
         "bring it with --include SRC[:DST]",
     ),
 ];
+
+/// What it means that the kernel did not start a program (execve(2)).
+pub(crate) fn of_start(error: &io::Error) -> Option<&'static Symptom> {
+    const NOT_THERE: Symptom = Symptom {
+        cause: "the program, the loader it names or the interpreter of its first line is not in \
+                the image",
+        remedy: "build the program statically, or take a base that has what it names: --base IMAGE",
+        surroundings: false,
+    };
+    const FOREIGN: Symptom = Symptom {
+        cause: "the program is for another processor than this machine's, or no program at all",
+        remedy: "build for this one with --platform, or install a user-mode emulator",
+        surroundings: false,
+    };
+    const FORBIDDEN: Symptom = Symptom {
+        cause: "the image's user may not execute the program",
+        remedy: "make it executable for everybody, or run as another user with --user",
+        surroundings: false,
+    };
+    // ENOENT, ENOEXEC, EACCES
+    match error.raw_os_error()? {
+        2 => Some(&NOT_THERE),
+        8 => Some(&FOREIGN),
+        13 => Some(&FORBIDDEN),
+        _ => None,
+    }
+}
 
 /// The first row that a line of the output fits, last lines first: what a
 /// program says last is why it ended.

@@ -101,7 +101,8 @@ pub struct BuildArgs {
     #[arg(long, value_name = "FILE")]
     pub keyring: Option<PathBuf>,
 
-    /// Take exactly the package versions that FILE records, or record them
+    /// Take exactly the package versions that FILE records, or record them;
+    /// a jettison.lock in the project is used without being named
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
 
