@@ -71,6 +71,20 @@ fn commands() {
         "sh:test -f /x && echo 'a  b'",
         "sh:test -f /x && echo 'a  b'",
     );
+    let probe = check("sh:test -f /x -> 1", "sh:test -f /x -> 1");
+    assert_eq!(probe.expectation, Expectation::Exactly(1));
+    let Action::Shell { command } = probe.action else {
+        panic!("not a shell's")
+    };
+    assert_eq!(command, "test -f /x");
+    check("sh:echo a >- && ls -> b", "sh:echo a >- && ls -> b");
+    check("sh:x->3", "sh:x->3");
+    check("sh:echo -> 3 -> 0", "sh:echo -> 3 -> 0");
+    let mut probe: Probe = "sh:x".parse().expect("a probe");
+    probe.action = Action::Shell {
+        command: "echo -> 3".to_owned(),
+    };
+    assert_eq!(probe.to_string(), "sh:echo -> 3 -> 0");
 }
 
 #[test]
@@ -92,6 +106,8 @@ fn errors_say_what_is_wrong() {
     check_error("exec:''", "needs a command");
     check_error("exec:[1]", "JSON");
     check_error("sh:  ", "needs a command");
+    check_error("sh: -> 1", "needs a command");
+    check_error("sh:x -> 256", "expected status");
     check_error("/x -> 99", "expected status");
     check_error("exec:/x -> 256", "expected status");
     check_error("/x -H nonsense", "header");

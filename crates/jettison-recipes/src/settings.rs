@@ -19,7 +19,7 @@ pub struct Settings {
     pub name: Option<String>,
     /// Which program, where there are several.
     pub bin: Option<String>,
-    /// `UID[:GID]` or a name.
+    /// `UID[:GID]` in numbers.
     pub user: Option<String>,
     /// The working directory.
     pub workdir: Option<String>,

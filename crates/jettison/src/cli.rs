@@ -1,13 +1,14 @@
 //! The command line, in one definition: help, man pages and completions come
 //! from it.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::build::BuildArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::copy::CopyArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::inspect::InspectArgs;
+use crate::commands::reference::ReferenceArgs;
 use crate::commands::run::RunArgs;
 use crate::commands::shared::GlobalArgs;
 use crate::commands::store::StoreArgs;
@@ -16,7 +17,8 @@ use crate::exit::Exit;
 /// Ship the app, throw the rest overboard: minimal container images that
 /// provably still work, without a daemon
 #[derive(Debug, Parser)]
-#[command(name = "jettison", version, after_long_help = Exit::HELP, propagate_version = false)]
+#[command(name = "jettison", version, propagate_version = false)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", Exit::HELP))]
 #[command(max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
@@ -24,6 +26,26 @@ pub struct Cli {
 
     #[command(subcommand)]
     pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  jettison build . --probe /health
+  jettison build . -t registry.example/shop:1.2 --push
+  jettison run shop --port 8080:8080
+  jettison inspect shop";
+
+/// The definition, each command's long help ended by the exit codes.
+pub fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|command| {
+        let examples = command.get_after_help().map(|text| format!("{text}\n\n"));
+        command.after_long_help(format!("{}{}", examples.unwrap_or_default(), Exit::HELP))
+    })
+}
+
+/// Reads the command line of this process; ends it for help and for mistakes.
+pub fn parse() -> Cli {
+    Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 /// Every deed.
@@ -36,4 +58,5 @@ pub enum Command {
     Store(StoreArgs),
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
+    Reference(ReferenceArgs),
 }

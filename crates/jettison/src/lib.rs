@@ -16,25 +16,24 @@ mod ui;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-
-use cli::{Cli, Command};
-use commands::{build, completions};
+use cli::Command;
+use commands::{build, completions, reference};
 use ui::Ui;
 
 /// The definition of the command line, from which help, man pages and
 /// completions are made.
 pub fn command() -> clap::Command {
-    Cli::command()
+    cli::command()
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::parse();
     let ui = Ui::new(cli.global.quiet);
     let ended = match &cli.command {
         Command::Build(args) => build::build(args, &cli.global, &ui),
         Command::Completions(args) => completions::completions(args, &ui),
+        Command::Reference(args) => reference::reference(args),
         _ => unreachable!("wip"),
     };
     match ended {

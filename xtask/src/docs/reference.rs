@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::Pages;
 use crate::{Problem, workspace};
 
-/// The subcommand that writes the pages; `None` as long as the command line has none.
-const SUBCOMMAND: Option<&str> = None;
+/// The subcommand that writes the pages.
+const SUBCOMMAND: &str = "reference";
 
 /// What of it is committed, by its name below `docs/`.
 const COMMITTED: &[&str] = &["cli.md", "schema"];
@@ -18,9 +18,7 @@ const COMMITTED: &[&str] = &["cli.md", "schema"];
 pub(crate) fn pages(root: &Path) -> Result<Pages, Problem> {
     let mut pages = Pages::new();
     let folder = tempfile::tempdir()?;
-    if !write(root, folder.path())? {
-        return Ok(pages);
-    }
+    write(root, folder.path())?;
     for name in COMMITTED {
         collect(folder.path(), Path::new(name), &mut pages)?;
     }
@@ -30,20 +28,17 @@ pub(crate) fn pages(root: &Path) -> Result<Pages, Problem> {
     Ok(pages)
 }
 
-/// Has a debug build write everything into `folder`; says no while there is no such subcommand.
-pub(crate) fn write(root: &Path, folder: &Path) -> Result<bool, Problem> {
-    let Some(subcommand) = SUBCOMMAND else {
-        return Ok(false);
-    };
+/// Has a debug build write everything into `folder`.
+pub(crate) fn write(root: &Path, folder: &Path) -> Result<(), Problem> {
     let status = workspace::cargo()
-        .args(["run", "--quiet", "--package", "jettison", "--", subcommand])
+        .args(["run", "--quiet", "--package", "jettison", "--", SUBCOMMAND])
         .arg(folder)
         .current_dir(root)
         .status()?;
     if !status.success() {
-        return Err(format!("jettison {subcommand}: {status}").into());
+        return Err(format!("jettison {SUBCOMMAND}: {status}").into());
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Committed pages below the generated folders that nothing writes now.

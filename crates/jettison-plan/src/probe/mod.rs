@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Words are separated by blanks; single and double quotes and backslashes
-//! work as in a shell.
+//! work as in a shell. The text behind `sh:` is the shell's own, up to a number
+//! behind a free-standing arrow at its very end.
 
 mod parse;
 mod print;

@@ -73,13 +73,28 @@ pub(super) fn probe(text: &str) -> Result<Probe, E> {
 }
 
 fn shell(command: &str) -> Result<Probe, E> {
+    let (command, expectation) = match command.rsplit_once("->") {
+        Some((command, code)) if is_exit_code_of(command, code) => (
+            command.trim_end(),
+            Expectation::Exactly(parse_exit_code(code.trim())?),
+        ),
+        _ => (command, Expectation::Success),
+    };
     if command.is_empty() {
         return Err(E::Command("sh:"));
     }
     let action = Action::Shell {
         command: command.to_owned(),
     };
-    Ok(Probe::asked(action, Expectation::Success))
+    Ok(Probe::asked(action, expectation))
+}
+
+/// The text is the shell's own; only a number behind a free-standing arrow at its very end is not.
+pub(super) fn is_exit_code_of(command: &str, code: &str) -> bool {
+    let code = code.trim();
+    (command.is_empty() || command.ends_with(char::is_whitespace))
+        && !code.is_empty()
+        && code.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn start(rest: &[Word], text: &str) -> Result<Probe, E> {

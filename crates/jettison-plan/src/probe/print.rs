@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::parse::is_exit_code_of;
 use super::{Action, Expectation, HttpRequest, Probe, Scheme};
 use crate::words::quote;
 
@@ -22,7 +23,7 @@ pub(super) fn probe(probe: &Probe, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             let words: Vec<_> = argv.iter().map(|word| quote(word)).collect();
             write!(f, "exec:{}", words.join(" "))?;
         }
-        Action::Shell { command } => write!(f, "sh:{command}")?,
+        Action::Shell { command } => shell(command, probe.expectation, f)?,
         Action::Start => f.write_str("start")?,
         Action::Healthcheck => f.write_str("healthcheck")?,
         Action::Stop => f.write_str("stop")?,
@@ -31,6 +32,18 @@ pub(super) fn probe(probe: &Probe, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Expectation::Exactly(code) => write!(f, " -> {code}"),
         Expectation::Success | Expectation::AnyAnswer => Ok(()),
     }
+}
+
+/// A command that itself ends like an expectation needs one behind it.
+fn shell(command: &str, expectation: Expectation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "sh:{command}")?;
+    let is_ambiguous = command
+        .rsplit_once("->")
+        .is_some_and(|(before, code)| is_exit_code_of(before, code));
+    if is_ambiguous && !matches!(expectation, Expectation::Exactly(_)) {
+        f.write_str(" -> 0")?;
+    }
+    Ok(())
 }
 
 fn http(request: &HttpRequest, f: &mut fmt::Formatter<'_>) -> fmt::Result {

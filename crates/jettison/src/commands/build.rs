@@ -28,6 +28,10 @@ use crate::ui::Ui;
 /// time zones, …) is derived from the program and composed from signed Debian
 /// packages; the image is started in a sandbox and asked before it is kept.
 /// No daemon is needed.
+///
+/// What the project says about its image stands in its jettison.toml; flags
+/// win. Surroundings (variables, volumes, services) hold for the run here, not
+/// for the image. Unless every probe is answered well, nothing is delivered.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,10 +1,10 @@
 //! `jettison completions`: completions for a shell, from the same definition
 //! as the help.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -22,7 +22,7 @@ pub struct CompletionsArgs {
 /// Prints the script.
 pub fn completions(args: &CompletionsArgs, ui: &Ui) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "jettison", &mut script);
+    clap_complete::generate(args.shell, &mut cli::command(), "jettison", &mut script);
     ui.answer(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Fine)
 }

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod delivery;
 pub mod doctor;
 pub mod inspect;
+pub mod reference;
 pub mod run;
 pub mod shared;
 pub mod store;

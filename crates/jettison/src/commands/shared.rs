@@ -13,11 +13,17 @@ pub struct GlobalArgs {
     pub quiet: bool,
 
     /// Keep images and caches in DIR instead of the user's cache directory
-    #[arg(long, global = true, value_name = "DIR", env = "JETTISON_STORE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "JETTISON_STORE",
+        hide_env_values = true
+    )]
     pub store: Option<PathBuf>,
 
-    /// Raise a bound on what is read: entries, unpacked-bytes, json-bytes,
-    /// path-bytes, path-depth, pax-bytes, layers or manifests
+    /// Set a bound on what is read of images: entries, path-bytes, path-depth,
+    /// name-bytes, unpacked-bytes, json-bytes, pax-bytes, layers, manifests
     #[arg(long, global = true, value_name = "NAME=N")]
     pub limit: Vec<String>,
 

@@ -280,7 +280,7 @@ fn summary(built: &Built, good: bool) -> String {
     let sizes = &built.sizes;
     let verdict = match built.proof.evidence.verdict {
         Verdict::Whole => "whole: every probe was answered well",
-        Verdict::Differs => "broken: a probe was answered badly; nothing was delivered",
+        Verdict::Differs => "differs: a probe was answered badly; nothing was delivered",
         Verdict::CouldNotTell if good => "not run; kept as you said",
         Verdict::CouldNotTell => "could not tell; nothing was delivered",
     };
