@@ -89,12 +89,12 @@ const ROWS: &[Row] = &[
     image(
         &["user: unknown user"],
         "the program looks a user up and the image's /etc/passwd does not have it",
-        "bring /etc/passwd with --keep users, or run as another user with --user",
+        "bring /etc/passwd with --keep passwd, or run as another user with --user",
     ),
     image(
         &["unknown userid"],
         "the program looks its own user up and the image's /etc/passwd does not have it",
-        "bring /etc/passwd with --keep users, or run as another user with --user",
+        "bring /etc/passwd with --keep passwd, or run as another user with --user",
     ),
     image(
         &["read-only file system"],

@@ -62,7 +62,7 @@ pub struct BuildArgs {
     #[arg(long)]
     pub no_load: bool,
 
-    /// Which program of the project, where it has several
+    /// Build this program, where the project has several
     #[arg(long, value_name = "NAME")]
     pub bin: Option<String>,
 
@@ -70,12 +70,13 @@ pub struct BuildArgs {
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
 
-    /// Bring a file or directory that the program reads at run time
+    /// Bring a file or directory that the program reads at run time; SRC is
+    /// relative to the project, DST to the image's working directory
     #[arg(long, value_name = "SRC[:DST]")]
     pub include: Vec<String>,
 
-    /// What the image stands on: auto (what the program needs), scratch,
-    /// static, or any image
+    /// Set what the image stands on: auto (what the program needs), scratch
+    /// (nothing), static (every part of the base), or any image [default: auto]
     #[arg(long, value_name = "BASE")]
     pub base: Option<String>,
 
@@ -110,15 +111,15 @@ pub struct BuildArgs {
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
 
-    /// Run as this user
+    /// Set who runs the program, in numbers [default: 65532:65532]
     #[arg(long, value_name = "UID[:GID]")]
     pub user: Option<String>,
 
-    /// Set a label
+    /// Set a label beside the derived ones; several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub label: Vec<String>,
 
-    /// Say that the program listens on this port
+    /// Say that the program listens on this port; several times
     #[arg(long, value_name = "PORT[/PROTOCOL]")]
     pub expose: Vec<String>,
 
@@ -126,7 +127,7 @@ pub struct BuildArgs {
     #[arg(long, value_name = "COMMAND")]
     pub healthcheck: Option<String>,
 
-    /// Set the working directory of the image
+    /// Set the working directory of the image [default: /]
     #[arg(long, value_name = "PATH")]
     pub workdir: Option<String>,
 
@@ -134,7 +135,7 @@ pub struct BuildArgs {
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,
 
-    /// How layers are compressed
+    /// Compress layers with
     #[arg(long, value_enum, value_name = "NAME", default_value_t)]
     pub compression: LayerCompression,
 

@@ -63,7 +63,8 @@ pub struct ProbeArgs {
     ///
     /// /path | 'METHOD :PORT/path -H "Name: value" -d BODY -> STATUS' |
     /// https:PORT/path | tcp:PORT | 'exec:PROGRAM ARG…' | 'sh:COMMAND' |
-    /// start | 'start -> EXIT-CODE' | healthcheck | stop
+    /// start | 'start -> EXIT-CODE' | healthcheck | stop; -> EXIT-CODE goes
+    /// with exec: and sh: too. docs/probes.md has the grammar.
     #[arg(long = "probe", value_name = "PROBE")]
     pub probes: Vec<String>,
 
