@@ -49,7 +49,7 @@ pub fn context(global: &GlobalArgs, ui: &Ui) -> Result<Context, Failure> {
 
 /// `--store`, else `jettison` below the user's cache directory (XDG Base
 /// Directory Specification).
-fn store_path(global: &GlobalArgs) -> Result<PathBuf, Failure> {
+pub fn store_path(global: &GlobalArgs) -> Result<PathBuf, Failure> {
     if let Some(path) = &global.store {
         return Ok(path.clone());
     }
@@ -66,7 +66,7 @@ fn store_path(global: &GlobalArgs) -> Result<PathBuf, Failure> {
 
 /// Certificate authorities beside the system's: flags, and the variable that
 /// OpenSSL and Go know.
-fn ca_files(global: &GlobalArgs) -> Vec<PathBuf> {
+pub fn ca_files(global: &GlobalArgs) -> Vec<PathBuf> {
     let named = variable("SSL_CERT_FILE")
         .map(PathBuf::from)
         .filter(|path| path.is_file());

@@ -12,6 +12,8 @@ use jettison_packages::base::{Base, Selection, compose};
 use jettison_packages::release::{Keyring, VerifyError};
 use jettison_packages::{Error, Lock, LockedBase, PackageLimits};
 
+pub(crate) use sources::machine_archives;
+
 use crate::Context;
 use crate::files;
 use crate::http::PackageFetcher;

@@ -38,6 +38,12 @@ pub(super) fn archives(request: &BaseRequest) -> Result<Archives, BaseError> {
     }
 }
 
+/// The archives that the machine itself takes packages of its release from.
+pub(crate) fn machine_archives(architecture: &str) -> Result<Archives, jettison_packages::Error> {
+    let sources = machine_sources(Path::new(APT));
+    apt::choose(&sources.sources, None, architecture)
+}
+
 /// What is below `/etc/apt`; files that cannot be read are passed over, as
 /// apt passes over files of other names.
 fn machine_sources(apt: &Path) -> Sources {

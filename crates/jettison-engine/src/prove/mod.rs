@@ -9,29 +9,30 @@ mod judge_tests;
 mod root;
 mod running;
 mod services;
+mod spec;
 mod symptoms;
 mod verdict;
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 use jettison_image::{Image, Platform};
 use jettison_plan::{Evidence, Isolation, Observation, Probe, Subject, Verdict};
-use jettison_sandbox::{ContainerSpec, Mount, MountSource, Options, Profile, Sandbox, Tier};
+use jettison_sandbox::{ContainerSpec, Options, Profile, Sandbox, Tier};
 
 use crate::Context;
 use crate::build::{exposed_ports, healthcheck_argv};
 use crate::surroundings::Surroundings;
-use container::{SandboxRunner, limits, signal_number};
+use container::{SandboxRunner, signal_number};
 use judge::{Judgement, Questions, judge};
 use root::prepare_root;
 use services::Services;
 
-pub(crate) use container::limits as container_limits;
+pub(crate) use container::signal_number as stop_signal;
 pub(crate) use root::prepare_root as prepare;
 pub use running::RunError;
 pub(crate) use services::{Services as Companions, join};
+pub(crate) use spec::container_spec;
 pub use symptoms::Symptom;
 
 /// What is to be proven of an image.
@@ -118,7 +119,7 @@ pub fn prove(request: &ProveRequest<'_>, context: &Context) -> Result<Proof, Pro
     let root = prepare_root(&sandbox, request.image, context.limits())?;
     drop(item);
     let services = Services::start(&sandbox, request.surroundings, context)?;
-    let mut spec = container_spec(request);
+    let mut spec = spec(request);
     spec.hosts.extend(services.hosts.clone());
     let runner = SandboxRunner {
         sandbox: &sandbox,
@@ -161,7 +162,7 @@ fn without_sandbox(
         ..options.clone()
     };
     let sandbox = Sandbox::open(&options)?;
-    let mut spec = container_spec(request);
+    let mut spec = spec(request);
     spec.mounts.clear();
     let arguments = spec.args.split_off(spec.args.len().min(1));
     spec.args = std::iter::once(program.as_os_str().to_owned())
@@ -229,7 +230,7 @@ fn subject(request: &ProveRequest<'_>, platform: &Platform) -> Subject {
 }
 
 /// Why a platform cannot be run here.
-fn foreign(platform: &Platform) -> Option<String> {
+pub(crate) fn foreign(platform: &Platform) -> Option<String> {
     let host = Platform::host();
     if platform.os != host.os {
         return Some(format!("it is for {platform}, this machine is {host}"));
@@ -256,6 +257,11 @@ fn foreign(platform: &Platform) -> Option<String> {
     }
 }
 
+fn spec(request: &ProveRequest<'_>) -> ContainerSpec {
+    let run = &request.image.config.run;
+    container_spec(run, profile(request), request.surroundings)
+}
+
 fn questions(request: &ProveRequest<'_>) -> Questions {
     let config = &request.image.config;
     Questions {
@@ -263,30 +269,6 @@ fn questions(request: &ProveRequest<'_>) -> Questions {
         exposed: exposed_ports(config),
         healthcheck: healthcheck_argv(config),
         timeout: request.timeout,
-    }
-}
-
-fn container_spec(request: &ProveRequest<'_>) -> ContainerSpec {
-    let run = &request.image.config.run;
-    let surroundings = request.surroundings;
-    let mut with_env = run.clone();
-    for (name, value) in &surroundings.env {
-        with_env.set_env(name, value);
-    }
-    ContainerSpec {
-        profile: profile(request),
-        args: run.argv().iter().map(OsString::from).collect(),
-        env: with_env.env.iter().map(OsString::from).collect(),
-        user: run.user.clone(),
-        working_dir: run.working_dir.clone().into(),
-        hosts: surroundings
-            .hosts
-            .iter()
-            .map(|host| (host.name.clone(), host.address))
-            .collect(),
-        mounts: mounts(request),
-        limits: limits(surroundings.memory_bytes, surroundings.processes),
-        ..ContainerSpec::default()
     }
 }
 
@@ -314,34 +296,4 @@ fn profile_name(request: &ProveRequest<'_>) -> &'static str {
 fn runs_as_root(request: &ProveRequest<'_>) -> bool {
     let user = &request.image.config.run.user;
     matches!(user.split(':').next(), None | Some("" | "0" | "root"))
-}
-
-/// A writable `/tmp` for a hardened program, the image's volumes, and copies
-/// of the person's own.
-fn mounts(request: &ProveRequest<'_>) -> Vec<Mount> {
-    let mut mounts = Vec::new();
-    if request.hardened {
-        // As `docker run --read-only --tmpfs /tmp`; deployments give the same.
-        let source = MountSource::Tmpfs {
-            size_bytes: 256 << 20,
-            mode: 0o1777,
-        };
-        mounts.push(Mount {
-            source,
-            target: "/tmp".into(),
-            read_only: false,
-        });
-    }
-    let volumes = request.image.config.run.volumes.iter();
-    mounts.extend(volumes.map(|path| Mount {
-        source: MountSource::ImageVolume,
-        target: path.into(),
-        read_only: false,
-    }));
-    mounts.extend(request.surroundings.volumes.iter().map(|volume| Mount {
-        source: MountSource::HostCopy(volume.host.clone()),
-        target: volume.path.clone().into(),
-        read_only: volume.read_only,
-    }));
-    mounts
 }

@@ -20,11 +20,13 @@ use std::sync::Arc;
 use jettison_image::Limits;
 
 pub use daemon::DaemonError;
+pub(crate) use daemon::contexts as docker_contexts;
 pub use environment::Environment;
 pub use error::TransportError;
 pub use location::{Location, LocationError};
 pub use open::{Opened, Origin};
 pub use registry::{CredentialsError, RegistryError, RegistryOptions};
+pub(crate) use registry::{Login, logins};
 pub use write::{Moved, Written};
 
 pub use crate::store_source::StoreSource;
@@ -97,6 +99,11 @@ impl Transports {
     /// Where a Docker engine or podman answers; the error says why none does.
     pub fn engine(&self) -> Result<String, TransportError> {
         Ok(self.daemon()?.host().to_owned())
+    }
+
+    /// Where an engine would be looked for, without asking it.
+    pub fn engine_address(&self) -> Result<String, TransportError> {
+        Ok(daemon::find(&self.environment)?.host)
     }
 
     fn daemon(&self) -> Result<Daemon, DaemonError> {

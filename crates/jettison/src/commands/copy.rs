@@ -1,6 +1,16 @@
 //! `jettison copy`: an image from one place to another.
 
 use clap::Args;
+use jettison_engine::copy::{self as engine, Copied, CopyOptions};
+use jettison_engine::transport::{Location, TransportError};
+
+use super::shared::GlobalArgs;
+use super::words::{self, flag};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::settings;
+use crate::ui::Ui;
+use crate::ui::units::{bytes, count};
 
 /// Copy an image from one place to another
 #[derive(Debug, Args)]
@@ -22,4 +32,80 @@ pub struct CopyArgs {
     /// Take the image for OS/ARCHITECTURE from a list
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
+}
+
+/// Copies, and says what moved.
+pub fn copy(args: &CopyArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
+    let source = Location::parse(&args.source).map_err(flag("SRC"))?;
+    let destination = Location::parse(&args.destination).map_err(flag("DST"))?;
+    let options = CopyOptions {
+        platform: words::platform(args.platform.as_deref())?,
+        names: Vec::new(),
+    };
+    let context = settings::context(global, ui)?;
+    let copied = engine::copy(&context.transports, &source, &destination, &options);
+    let copied = copied.map_err(failure)?;
+    ui.answer(&report(&copied, &destination))?;
+    for conversion in &copied.written.conversions {
+        ui.say(&format!("note: {conversion}"));
+    }
+    Ok(Exit::Fine)
+}
+
+fn report(copied: &Copied, destination: &Location) -> String {
+    let written = &copied.written;
+    let names = match written.names.is_empty() {
+        true => String::new(),
+        false => format!(" as {}", written.names.join(", ")),
+    };
+    let to = match destination {
+        Location::Name(_) => "the local store".to_owned(),
+        other => other.to_string(),
+    };
+    let moved = &written.moved;
+    let mut how = match (moved.blobs, moved.bytes) {
+        (0, _) => "nothing moved".to_owned(),
+        (blobs, 0) => format!("{} moved", count(blobs as u64, "blob")),
+        (blobs, sent) => format!("{} moved, {}", count(blobs as u64, "blob"), bytes(sent)),
+    };
+    for (number, what) in [
+        (moved.already_there, "already there"),
+        (moved.mounted, "taken from another repository"),
+    ] {
+        if number > 0 {
+            how.push_str(&format!("; {number} {what}"));
+        }
+    }
+    let digest = written.manifest_digest.unwrap_or(copied.source_digest);
+    format!(
+        "from {}, for {}\nto {to}{names}\n{how}\n{digest}\n",
+        copied.origin, copied.platform
+    )
+}
+
+/// An error of a transport with what to do about it.
+pub fn failure(error: TransportError) -> Failure {
+    let hint = hint(&error);
+    let failure = Failure::new(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+/// What to do about an error of a transport, where there is something.
+pub fn hint(error: &TransportError) -> Option<String> {
+    Some(match error {
+        TransportError::Nowhere { .. } => {
+            "`jettison store list` shows the store; a file or directory is named with its kind, \
+             as in oci-archive:FILE"
+                .to_owned()
+        }
+        TransportError::Platform { found, .. } => format!("take it as it is: --platform {found}"),
+        TransportError::Select(_) => "say which image with --platform OS/ARCHITECTURE".to_owned(),
+        TransportError::Daemon(_) => {
+            "`jettison doctor` says which engine answers; DOCKER_HOST names another".to_owned()
+        }
+        _ => return None,
+    })
 }

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, one function, done.
 
+pub mod attach;
 pub mod build;
 pub mod completions;
 pub mod copy;

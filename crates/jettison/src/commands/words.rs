@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use jettison_engine::surroundings::{Surroundings, parse_env, parse_env_file, parse_memory};
+use jettison_image::Platform;
 use jettison_plan::Probe;
 
 use super::shared::{ProbeArgs, SurroundingsArgs};
@@ -65,6 +66,12 @@ pub fn surroundings(args: &SurroundingsArgs) -> Result<Surroundings, Failure> {
     }
     surroundings.processes = args.pids_limit;
     Ok(surroundings)
+}
+
+/// `--platform`.
+pub fn platform(text: Option<&str>) -> Result<Option<Platform>, Failure> {
+    text.map(|text| text.parse().map_err(flag("--platform")))
+        .transpose()
 }
 
 /// Names the flag in front of what is wrong with its value.

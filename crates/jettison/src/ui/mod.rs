@@ -4,6 +4,7 @@
 pub mod escape;
 mod progress;
 mod table;
+pub mod terminal;
 pub mod units;
 
 use std::io::{self, IsTerminal, Write};

@@ -11,6 +11,8 @@ use crate::files::{open_named, read_bounded};
 use crate::transport::Environment;
 
 const FILE_BYTES: u64 = 1 << 20;
+/// A person with more has other worries.
+const MOST_CONTEXTS: usize = 1000;
 
 /// An engine's address.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ struct ClientConfig {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ContextMeta {
+    #[serde(default)]
+    name: String,
     endpoints: Endpoints,
 }
 
@@ -102,6 +106,43 @@ pub(in crate::transport) fn find(environment: &Environment) -> Result<Found, Dae
                 .to_owned(),
         )),
     }
+}
+
+/// One of docker's contexts.
+pub(crate) struct DockerContext {
+    pub(crate) name: String,
+    pub(crate) host: String,
+    pub(crate) current: bool,
+}
+
+/// Docker's contexts, sorted by name; those that cannot be read are left out.
+pub(crate) fn contexts(environment: &Environment) -> Vec<DockerContext> {
+    let Some(configuration) = environment.docker_config() else {
+        return Vec::new();
+    };
+    let client = read::<ClientConfig>(&configuration.join("config.json"));
+    let chosen = environment.variable("DOCKER_CONTEXT").map(str::to_owned);
+    let chosen = chosen.unwrap_or_else(|| match client {
+        Ok(Some(client)) => client.current_context,
+        _ => String::new(),
+    });
+    let Ok(entries) = std::fs::read_dir(configuration.join("contexts/meta")) else {
+        return Vec::new();
+    };
+    let mut found: Vec<DockerContext> = entries
+        .flatten()
+        .take(MOST_CONTEXTS)
+        .filter_map(|entry| {
+            let meta = read::<ContextMeta>(&entry.path().join("meta.json")).ok()??;
+            Some(DockerContext {
+                host: meta.endpoints.docker?.host,
+                current: meta.name == chosen,
+                name: meta.name,
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
 }
 
 fn in_context(directory: &Path, chosen: Option<&str>) -> Result<Option<Found>, DaemonError> {

@@ -11,6 +11,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use jettison_image::Reference;
 use tokio::runtime::Runtime;
 
+pub(crate) use find::contexts;
 pub(super) use find::{Tls, find};
 
 use crate::transport::Environment;

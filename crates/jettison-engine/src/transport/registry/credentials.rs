@@ -64,6 +64,46 @@ struct HelperAnswer {
     secret: String,
 }
 
+/// A registry that somebody has logged in to.
+pub(crate) struct Login {
+    pub(crate) registry: String,
+    /// The program that keeps the secret.
+    pub(crate) helper: Option<String>,
+    /// The file that names it.
+    pub(crate) file: String,
+}
+
+/// Registries for which there are credentials, without the credentials. A
+/// helper is not asked: it may want its person to unlock a keychain.
+pub(crate) fn logins(environment: &Environment) -> Vec<Login> {
+    let mut found = Vec::new();
+    for path in files(environment) {
+        let json = open_named(&path).and_then(|file| read_bounded(file, FILE_BYTES));
+        let Some(file) = json
+            .ok()
+            .and_then(|json| serde_json::from_slice::<AuthFile>(&json).ok())
+        else {
+            continue;
+        };
+        let mut add = |registry: &str, helper: Option<&String>| {
+            if found.iter().all(|login: &Login| login.registry != registry) {
+                found.push(Login {
+                    registry: registry.to_owned(),
+                    helper: helper.cloned(),
+                    file: path.display().to_string(),
+                });
+            }
+        };
+        for (registry, helper) in &file.cred_helpers {
+            add(registry, Some(helper));
+        }
+        for registry in file.auths.keys() {
+            add(registry, file.creds_store.as_ref());
+        }
+    }
+    found
+}
+
 /// Finds the credentials for a repository; none means anonymous.
 pub(super) fn find(
     environment: &Environment,

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use jettison_image::Reference;
 
 pub use credentials::CredentialsError;
+pub(crate) use credentials::{Login, logins};
 pub(crate) use pull::RegistrySource;
 pub(crate) use push::Uploaded;
 
