@@ -143,6 +143,58 @@ fn go_programs_need_what_they_use() {
 }
 
 #[test]
+fn go_programs_need_what_they_reach_in_a_roundabout_way() {
+    if !has("go", "version") {
+        return;
+    }
+    // A function in a variable, in a table, behind reflection: no call names it.
+    check_go(
+        &["\"crypto/tls\"", "\"net\"", "\"os\""],
+        r#"wrap := map[string]func(net.Conn, *tls.Config) *tls.Conn{"c": tls.Client, "s": tls.Server}; c, _ := net.Dial("tcp", "x:1"); wrap[os.Args[1]](c, &tls.Config{}).Handshake()"#,
+        &["ca-certificates"],
+    );
+    check_go(
+        &["\"crypto/tls\"", "\"net\"", "\"reflect\""],
+        r#"c, _ := net.Dial("tcp", "x:1"); reflect.ValueOf(tls.Client).Call([]reflect.Value{reflect.ValueOf(c), reflect.ValueOf(&tls.Config{})})[0].Interface().(*tls.Conn).Handshake()"#,
+        &["ca-certificates"],
+    );
+    // A method in the table of an interface, and one that is promoted into it.
+    let verify = |value: &str| {
+        format!(
+            r#"type verifier interface {{ Verify(x509.VerifyOptions) ([][]*x509.Certificate, error) }}; type wrapped struct {{ *x509.Certificate }}; b, _ := os.ReadFile("x"); c, _ := x509.ParseCertificate(b); v := []verifier{{wrapped{{}}, {value}}}; v[len(os.Args)].Verify(x509.VerifyOptions{{}})"#
+        )
+    };
+    for value in ["c", "&wrapped{c}"] {
+        check_go(
+            &["\"crypto/x509\"", "\"os\""],
+            &verify(value),
+            &["ca-certificates"],
+        );
+    }
+    check_go(
+        &["\"net/http\"", "\"os\""],
+        r#"var g interface { Get(string) (*http.Response, error) } = http.DefaultClient; g.Get(os.Args[1])"#,
+        &["ca-certificates"],
+    );
+    check_go(
+        &["\"time\"", "\"os\""],
+        r#"load := time.LoadLocation; load(os.Args[1])"#,
+        &["tzdata"],
+    );
+    // Files that are opened by name, past the packages that know them.
+    check_go(
+        &["\"os\"", "\"net\""],
+        r#"os.ReadFile("/etc/passwd"); os.ReadFile("/etc/ssl/certs/ca-certificates.crt"); os.ReadFile("/etc/mime.types"); net.Listen("unix", "/tmp/x.sock")"#,
+        &["ca-certificates", "media-types", "passwd", "tmp"],
+    );
+    check_go(
+        &["\"net/http\""],
+        r#"http.ListenAndServeTLS(":0", "a", "b", nil)"#,
+        &[],
+    );
+}
+
+#[test]
 fn go_programs_for_another_processor_are_read_alike() {
     if !has("go", "version") {
         return;
@@ -278,6 +330,10 @@ fn build_information_agrees_with_the_go_command() {
 }
 
 fn check_rust(body: &str, expected: &[&str]) {
+    check_rust_built_with(&["-O"], body, expected);
+}
+
+fn check_rust_built_with(flags: &[&str], body: &str, expected: &[&str]) {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(
         directory.path().join("main.rs"),
@@ -288,13 +344,13 @@ fn check_rust(body: &str, expected: &[&str]) {
         .args([
             "--edition",
             "2021",
-            "-O",
             "-C",
             "strip=symbols",
             "-C",
             "target-feature=+crt-static",
             "main.rs",
         ])
+        .args(flags)
         .current_dir(directory.path())
         .output()
         .expect("rustc runs");
@@ -311,7 +367,7 @@ fn check_rust(body: &str, expected: &[&str]) {
             .linkage
             .is_static()
     );
-    assert_eq!(asked(&data), expected, "{body}");
+    assert_eq!(asked(&data), expected, "{flags:?}: {body}");
 }
 
 #[test]
@@ -328,6 +384,20 @@ fn rust_programs_need_what_they_name() {
     check_rust(
         "println!(\"{:?}\", std::env::var(\"SSL_CERT_FILE\"))",
         &["ca-certificates", "tmp"],
+    );
+    check_rust(
+        "println!(\"{:?}\", std::fs::read(\"/etc/passwd\").is_ok())",
+        &["passwd", "tmp"],
+    );
+    // Optimised across crates, short texts become parts of instructions.
+    check_rust_built_with(
+        &["-O", "-C", "lto=fat", "-C", "panic=abort"],
+        "println!(\"{:?} {:?}\", std::fs::read(\"/etc/passwd\").is_ok(), std::env::var_os(\"SSL_CERT_FILE\"))",
+        &["ca-certificates", "passwd", "tmp"],
+    );
+    check_rust(
+        "let p = std::path::Path::new(\"/usr/share\").join(\"zoneinfo\"); println!(\"{:?}\", std::fs::read(p.join(std::env::args().nth(1).unwrap())).is_ok())",
+        &["tzdata", "tmp"],
     );
 }
 

@@ -13,6 +13,9 @@ const MAGIC_1_18: u32 = 0xffff_fff0;
 /// Kubernetes' largest programs have about 200 000 functions.
 const FUNCTIONS: u64 = 4_000_000;
 const SEARCH_BYTES: usize = 512 << 20;
+/// Longer names, of generic code, are left out; a table without an end would
+/// be read through once for every function.
+const NAME_BYTES: usize = 4096;
 
 /// The functions of a Go program.
 #[derive(Debug, Clone)]
@@ -44,7 +47,7 @@ impl<'data> GoFunctions<'data> {
 
         let name_at = |offset: usize| {
             let rest = names.get(offset..)?;
-            let end = rest.iter().position(|&b| b == 0)?;
+            let end = memchr::memchr(0, &rest[..rest.len().min(NAME_BYTES)])?;
             std::str::from_utf8(&rest[..end]).ok()
         };
         let mut entries = Vec::new();
@@ -128,9 +131,12 @@ fn table<'d>(file: &ElfFile<'d>) -> Option<&'d [u8]> {
         return Some(bytes);
     }
     const PT_LOAD: u32 = 1;
+    // Segments may lie over each other; together they are searched so far.
+    let mut left = SEARCH_BYTES;
     file.segments_of(PT_LOAD).find_map(|segment| {
         let bytes = file.segment_bytes(segment);
-        let end = bytes.len().min(SEARCH_BYTES);
+        let end = bytes.len().min(left);
+        left -= end;
         let at = (0..end)
             .step_by(16)
             .find(|&at| is_header(file, &bytes[at..]))?;

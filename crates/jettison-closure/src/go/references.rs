@@ -1,9 +1,12 @@
 //! Which functions of a Go program call a given one or take its address: one
 //! pass over the machine code that looks at direct calls and at addresses
 //! formed relative to the program counter. What it cannot see (another
-//! processor) it says, so that the caller can assume the worst.
+//! processor, a call through a variable or an interface) it says, so that the
+//! caller can assume the worst.
 
 use std::collections::BTreeSet;
+
+use memchr::memmem;
 
 use super::functions::GoFunctions;
 use crate::elf::ElfFile;
@@ -13,7 +16,9 @@ const EM_AARCH64: u16 = 183;
 
 /// Names of the functions that call `function` directly, or bind a method to
 /// its receiver (`method_value` is then `T.m-fm`, whose address the closure
-/// begins with). None when that cannot be known.
+/// begins with). None when that cannot be known, as of a function that has no
+/// code of its own, or whose address lies in the data: in a function value, in
+/// the method table of an interface.
 pub(crate) fn users<'d>(
     file: &ElfFile<'d>,
     functions: &GoFunctions<'d>,
@@ -27,6 +32,11 @@ pub(crate) fn users<'d>(
     let shift = functions.text_address?.checked_sub(text.address)?;
     let called = functions.address(function);
     let taken = method_value.and_then(|name| functions.address(name));
+    if (called.is_none() && taken.is_none())
+        || called.is_some_and(|address| is_in_data(file, address))
+    {
+        return None;
+    }
 
     let mut users = BTreeSet::new();
     let mut note = |at: usize| {
@@ -43,10 +53,38 @@ pub(crate) fn users<'d>(
         EM_AARCH64 => arm64(code, text.address, called, taken, &mut note),
         _ => return None,
     }
+    // A function that has grown its stack jumps to its own start.
+    users.remove(function);
     Some(users)
 }
 
-/// `CALL rel32` (E8), and any instruction whose last four bytes are a
+/// True when the loaded data hold this address. Method tables of types hold
+/// offsets, so a method that is merely there is not meant.
+fn is_in_data(file: &ElfFile<'_>, address: u64) -> bool {
+    /// One is enough; of so many outside the data something is wrong.
+    const OCCURRENCES: usize = 4096;
+    const SHT_NOBITS: u32 = 8;
+    let bytes = if file.little_endian {
+        address.to_le_bytes()
+    } else {
+        address.to_be_bytes()
+    };
+    let is_loaded_data = |at: usize| {
+        let at = at as u64;
+        file.sections.iter().any(|section| {
+            section.address != 0
+                && section.kind != SHT_NOBITS
+                && !matches!(section.name, b".text" | b".gopclntab")
+                && at >= section.offset
+                && at - section.offset < section.size_bytes
+        })
+    };
+    memmem::find_iter(file.data, &bytes)
+        .enumerate()
+        .any(|(count, at)| count >= OCCURRENCES || is_loaded_data(at))
+}
+
+/// `CALL rel32` (E8), the `JMP rel32` (E9) of a promoted method, and any instruction whose last four bytes are a
 /// displacement from its own end (LEA, MOV).
 fn amd64(
     code: &[u8],
@@ -60,14 +98,14 @@ fn amd64(
         let target = address
             .wrapping_add(at as u64 + 4)
             .wrapping_add_signed(displacement.into());
-        let is_call = code[at - 1] == 0xe8 && called == Some(target);
+        let is_call = matches!(code[at - 1], 0xe8 | 0xe9) && called == Some(target);
         if is_call || taken == Some(target) {
             note(at);
         }
     }
 }
 
-/// `BL`, and `ADRP` with the `ADD` or `LDR` of the same register that follows it.
+/// `BL` and `B`, and `ADRP` with the `ADD` or `LDR` of the same register that follows it.
 fn arm64(
     code: &[u8],
     address: u64,
@@ -83,7 +121,7 @@ fn arm64(
         .collect();
     for (index, &word) in words.iter().enumerate() {
         let here = address.wrapping_add(index as u64 * 4);
-        if word >> 26 == 0b10_0101 {
+        if matches!(word >> 26, 0b10_0101 | 0b00_0101) {
             let offset = (i64::from(word & 0x03ff_ffff) << 38) >> 36;
             if called == Some(here.wrapping_add_signed(offset)) {
                 note(index * 4);

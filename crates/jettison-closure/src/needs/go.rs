@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memmem;
+
 use super::{Companion, Need, NeedState};
 use crate::elf::ElfFile;
 use crate::go::{GoBuild, GoFunctions, users};
@@ -22,6 +24,21 @@ const FUNCTIONS: &[(Companion, &str)] = &[
     (Companion::Temporary, "os.TempDir"),
     (Companion::Temporary, "os.CreateTemp"),
     (Companion::Temporary, "os.MkdirTemp"),
+];
+
+/// Files that a program may open by their names as well, and the package of the
+/// standard library whose own naming them says nothing. The linker leaves out
+/// texts that cannot be reached.
+const NAMED: &[(Companion, &str, Option<&str>)] = &[
+    (
+        Companion::CaCertificates,
+        "/etc/ssl/certs",
+        Some("crypto/x509"),
+    ),
+    (Companion::MimeTypes, "/etc/mime.types", Some("mime")),
+    (Companion::Users, "/etc/passwd", None),
+    (Companion::Users, "/etc/group", None),
+    (Companion::Temporary, "/tmp", None),
 ];
 
 /// Packages that carry a companion inside the program.
@@ -136,6 +153,14 @@ pub(super) fn needs(file: &ElfFile<'_>) -> Option<GoNeeds> {
             None => not_needed(companion, "links no function that asks for it".into()),
         });
     }
+    for need in &mut answers {
+        if need.state == NeedState::NotNeeded
+            && let Some(text) = named(file, &functions, need.companion)
+        {
+            need.state = NeedState::Needed;
+            need.reason = format!("names {text}");
+        }
+    }
     // Go's own resolver takes files, then DNS, when nsswitch.conf is missing.
     answers.push(not_needed(
         Companion::NameService,
@@ -178,6 +203,25 @@ fn certificates(file: &ElfFile<'_>, functions: &GoFunctions<'_>, module: Option<
         companion,
         "never verifies the certificate of a server".into(),
     )
+}
+
+fn named(
+    file: &ElfFile<'_>,
+    functions: &GoFunctions<'_>,
+    companion: Companion,
+) -> Option<&'static str> {
+    // Texts live here, apart from the source file names of stack traces.
+    let texts = file
+        .section(b".rodata")
+        .and_then(|section| file.section_bytes(section))
+        .unwrap_or(file.data);
+    NAMED
+        .iter()
+        .filter(|(of, _, teller)| {
+            *of == companion && teller.is_none_or(|package| !functions.has_package(package))
+        })
+        .map(|(_, text, _)| *text)
+        .find(|text| memmem::find(texts, text.as_bytes()).is_some())
 }
 
 /// Needed, unless the program carries it itself.

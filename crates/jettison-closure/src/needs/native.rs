@@ -13,12 +13,17 @@ const NAMED: &[(Companion, &str)] = &[
     (Companion::CaCertificates, "SSL_CERT_FILE"),
     (Companion::CaCertificates, "/etc/ssl/certs"),
     (Companion::CaCertificates, "/etc/pki/tls"),
+    // A path that is put together while the program runs.
+    (Companion::CaCertificates, "ca-certificates.crt"),
+    (Companion::CaCertificates, "ca-bundle"),
     // chrono's and jiff's Local, musl's and glibc's localtime.
     (Companion::TimeZones, "/usr/share/zoneinfo"),
+    (Companion::TimeZones, "zoneinfo"),
     (Companion::MimeTypes, "/etc/mime.types"),
     (Companion::OsRelease, "/etc/os-release"),
     (Companion::OsRelease, "/usr/lib/os-release"),
     (Companion::Users, "/etc/passwd"),
+    (Companion::Users, "/etc/group"),
     (Companion::NameService, "/etc/nsswitch.conf"),
     (Companion::Terminfo, "/share/terminfo"),
     (Companion::Terminfo, "/lib/terminfo"),
@@ -66,9 +71,12 @@ fn need(file: &ElfFile<'_>, companion: Companion) -> Need {
     let named = NAMED
         .iter()
         .find(|(of, text)| *of == companion && holds(file, text));
-    let embedded = EMBEDDED
-        .iter()
-        .find(|(of, texts, _)| *of == companion && texts.iter().all(|text| holds(file, text)));
+    let embedded = EMBEDDED.iter().find(|(of, texts, _)| {
+        *of == companion
+            && texts
+                .iter()
+                .all(|text| memmem::find(file.data, text.as_bytes()).is_some())
+    });
     let (state, reason) = match (named, embedded) {
         // jiff looks at the system first and falls back to its own; zones of
         // its own are enough. With certificates the system's are what was asked for.
@@ -86,6 +94,16 @@ fn need(file: &ElfFile<'_>, companion: Companion) -> Need {
     }
 }
 
+/// Optimised across crates, a program copies a text of less than a vector
+/// register in words that are part of its instructions: the first is then all
+/// that is left in one piece.
 fn holds(file: &ElfFile<'_>, text: &str) -> bool {
-    memmem::find(file.data, text.as_bytes()).is_some()
+    const VECTOR_BYTES: usize = 16;
+    const WORD_BYTES: usize = 8;
+    let text = text.as_bytes();
+    let piece = match text.get(..WORD_BYTES) {
+        Some(word) if text.len() < VECTOR_BYTES => word,
+        _ => text,
+    };
+    memmem::find(file.data, piece).is_some()
 }
