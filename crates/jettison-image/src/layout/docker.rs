@@ -16,8 +16,8 @@ use crate::compression::Compression;
 use crate::json::Fields;
 use crate::media_type::Schema;
 use crate::{
-    BlobSource, Descriptor, Digest, Error, Image, ImageConfig, Limits, Manifest, Reference,
-    Sha256Writer, escape,
+    BlobSource, Descriptor, Digest, Error, Image, ImageConfig, Limits, Manifest, ManifestOrIndex,
+    Reference, Sha256Writer, escape,
 };
 
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -135,17 +135,36 @@ impl DockerArchive {
         }
         let layout = OciLayout::open(Arc::clone(&self.files), limits)?;
         let blobs = LayoutBlobs(Arc::clone(&self.files));
-        for entry in layout.index().images() {
+        // Engines with the containerd store keep the index of platforms, one level
+        // further down.
+        let mut waiting: Vec<(Descriptor, bool)> = layout
+            .index()
+            .images()
+            .map(|entry| (entry.clone(), true))
+            .collect();
+        waiting.reverse();
+        let mut left = limits.manifests;
+        while let Some((entry, may_nest)) = waiting.pop()
+            && left > 0
+        {
+            left -= 1;
             // An index of platforms may list manifests that were not saved.
-            let Ok(bytes) = crate::read_blob(&blobs, entry, limits) else {
+            let Ok(bytes) = crate::read_blob(&blobs, &entry, limits) else {
                 continue;
             };
-            let Ok(manifest) = Manifest::parse(&bytes, limits) else {
-                continue;
-            };
-            if manifest.config.digest.hex() == config {
-                let source = layout.source();
-                return Image::from_manifest(source, bytes, &entry.media_type, limits).map(Some);
+            match ManifestOrIndex::parse(&bytes, &entry.media_type, limits) {
+                Ok(ManifestOrIndex::Manifest(manifest))
+                    if manifest.config.digest.hex() == config =>
+                {
+                    let source = layout.source();
+                    return Image::from_manifest(source, bytes, &entry.media_type, limits)
+                        .map(Some);
+                }
+                Ok(ManifestOrIndex::Index(index)) if may_nest => {
+                    let inner = index.images().map(|entry| (entry.clone(), false));
+                    waiting.extend(inner.collect::<Vec<_>>().into_iter().rev());
+                }
+                _ => {}
             }
         }
         Ok(None)

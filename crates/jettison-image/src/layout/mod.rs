@@ -84,7 +84,11 @@ impl Layout {
     /// tags that `docker load` would give), `index.json` an OCI layout.
     pub fn open(files: Arc<dyn Files>, limits: &Limits) -> Result<Self, Error> {
         if files.open(docker::MANIFEST)?.is_some() {
-            return DockerArchive::open(files, limits).map(Self::Docker);
+            let archive = DockerArchive::open(Arc::clone(&files), limits)?;
+            // An image of several platforms has no entry in docker's list.
+            if !archive.images().is_empty() || files.open(oci::INDEX)?.is_none() {
+                return Ok(Self::Docker(archive));
+            }
         }
         if files.open(oci::INDEX)?.is_some() {
             return OciLayout::open(files, limits).map(Self::Oci);

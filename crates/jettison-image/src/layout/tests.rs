@@ -362,3 +362,41 @@ fn indexes_in_indexes_end() {
     let error = load(&open(tar(&entries)).unwrap(), None).err().unwrap();
     assert_eq!(error, "index.json: nests indexes too deep");
 }
+
+#[test]
+fn a_docker_archive_of_the_containerd_store_keeps_its_digests() {
+    let image = image(Schema::Oci, &ALL);
+    let mut blobs: Vec<Vec<u8>> = vec![image.manifest_bytes.clone(), image.config_bytes.clone()];
+    for layer in &image.layers {
+        let mut bytes = Vec::new();
+        let mut blob = image.open_layer(layer).unwrap();
+        blob.read_to_end(&mut bytes).unwrap();
+        blobs.push(bytes);
+    }
+    // The platforms that were not saved are listed all the same.
+    let mut missing = image.descriptor();
+    missing.digest = Digest::of(b"other");
+    missing.platform = Some("linux/arm64".parse().unwrap());
+    let platforms = ImageIndex::new(Schema::Oci, vec![missing, image.descriptor()]).to_bytes();
+    let entry = Descriptor::of(Schema::Oci.index(), &platforms);
+    blobs.push(platforms);
+    let index = ImageIndex::new(Schema::Oci, vec![entry]).to_bytes();
+    let name = |bytes: &[u8]| format!("blobs/sha256/{}", Digest::of(bytes).hex());
+    let layers: Vec<_> = blobs[2..5].iter().map(|bytes| name(bytes)).collect();
+    let listed = serde_json::json!([
+        {"Config": name(&image.config_bytes), "RepoTags": ["app:1"], "Layers": layers}
+    ]);
+    for (list, wanted) in [(listed.to_string(), Some("app:1")), ("[]".into(), None)] {
+        let names: Vec<_> = blobs.iter().map(|bytes| name(bytes)).collect();
+        let mut entries: Vec<(&str, Option<&str>, &[u8])> = names
+            .iter()
+            .zip(&blobs)
+            .map(|(name, bytes)| (name.as_str(), None, &bytes[..]))
+            .collect();
+        entries.push(("index.json", None, &index));
+        entries.push(("manifest.json", None, list.as_bytes()));
+        let read = load(&open(tar(&entries)).unwrap(), wanted).unwrap();
+        assert_eq!(read.manifest_digest, image.manifest_digest, "{list}");
+        assert_eq!(contents(&read), contents(&image));
+    }
+}

@@ -133,7 +133,11 @@ fn packages<'s>(
             continue;
         };
         let file = GoFile::parse(&text);
-        if !constraint::is_built(name, file.constraint.as_deref(), &[]) {
+        // `package documentation` is the Go command's name for a file that is
+        // in no package (go/build).
+        if !constraint::is_built(name, file.constraint.as_deref(), &[])
+            || file.package == "documentation"
+        {
             continue;
         }
         if file.package != "main" {

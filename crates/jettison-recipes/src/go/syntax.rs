@@ -4,6 +4,9 @@
 
 use crate::tokens::{Located, Token};
 
+/// `// +build` lines of one file; honest ones have three.
+const OLDER_LINES: usize = 64;
+
 /// What the top of a Go file, and its package-level `var`s, say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct GoFile {
@@ -28,16 +31,19 @@ pub(crate) fn tokens(text: &str) -> Vec<Located> {
                 1
             }
             '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
+            '/' if rest.starts_with("/*") => rest[2..].find("*/").map_or(rest.len(), |end| end + 4),
             '"' => {
                 let (value, length) = quoted(rest);
                 tokens.push((Token::Text(value), line));
                 length
             }
             '`' => {
-                let end = rest[1..].find('`').map_or(rest.len(), |end| end + 2);
-                tokens.push((Token::Text(rest[1..end.max(2) - 1].to_owned()), line));
-                end
+                let (value, length) = match rest[1..].find('`') {
+                    Some(end) => (&rest[1..=end], end + 2),
+                    None => (&rest[1..], rest.len()),
+                };
+                tokens.push((Token::Text(value.to_owned()), line));
+                length
             }
             '\'' => rune_length(rest),
             c if c.is_alphanumeric() || c == '_' => {
@@ -96,6 +102,8 @@ fn rune_length(text: &str) -> usize {
 impl GoFile {
     /// Reads a file's text.
     pub(super) fn parse(text: &str) -> Self {
+        // The compiler passes over a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut file = Self {
             constraint: constraint(text),
             ..Self::default()
@@ -200,25 +208,40 @@ fn string_variable(statement: &[Token]) -> Option<String> {
     matches!(rest, [Token::Symbol('='), Token::Text(_)]).then(|| name.clone())
 }
 
-/// The `//go:build` line, which stands before the package clause.
+/// The `//go:build` line, which stands before the package clause; without one,
+/// what the older `// +build` lines say, all of which have to hold.
 fn constraint(text: &str) -> Option<String> {
     let mut in_comment = false;
+    let mut older: Vec<String> = Vec::new();
     for line in text.lines() {
         let line = line.trim();
         if in_comment {
             in_comment = !line.contains("*/");
             continue;
         }
-        if let Some(expression) = line.strip_prefix("//go:build ") {
+        if let Some(expression) = line.strip_prefix("//go:build")
+            && expression.starts_with([' ', '\t'])
+        {
             return Some(expression.trim().to_owned());
+        }
+        let words = line.strip_prefix("//").map(str::trim_start);
+        if let Some(options) = words.and_then(|words| words.strip_prefix("+build "))
+            && older.len() < OLDER_LINES
+        {
+            // Blanks are "or", commas "and".
+            let options: Vec<String> = options
+                .split_whitespace()
+                .map(|terms| terms.split(',').collect::<Vec<_>>().join(" && "))
+                .collect();
+            older.push(format!("({})", options.join(" || ")));
         }
         if line.starts_with("/*") {
             in_comment = !line.contains("*/");
         } else if !line.is_empty() && !line.starts_with("//") {
-            return None;
+            break;
         }
     }
-    None
+    (!older.is_empty()).then(|| older.join(" && "))
 }
 
 #[cfg(test)]
@@ -254,9 +277,38 @@ mod tests {
             "é'\\",
             "var x = {",
             "`\n",
+            "`é",
+            "`x\u{fffd}",
+            "/*/",
         ] {
             GoFile::parse(text);
         }
+    }
+
+    #[test]
+    fn heads_that_are_written_otherwise() {
+        let check = |text: &str, package: &str, constraint: Option<&str>| {
+            let file = GoFile::parse(text);
+            assert_eq!(file.package, package, "{text:?}");
+            assert_eq!(file.constraint.as_deref(), constraint, "{text:?}");
+        };
+        check("\u{feff}package main\n", "main", None);
+        check("/*/ x */ package main\n", "main", None);
+        check(
+            "//go:build\tignore\n\npackage main\n",
+            "main",
+            Some("ignore"),
+        );
+        check(
+            "// +build linux,!cgo darwin\n//+build ignore\n\npackage main\n",
+            "main",
+            Some("(linux && !cgo || darwin) && (ignore)"),
+        );
+        check(
+            "//go:build linux\n// +build windows\n\npackage main\n",
+            "main",
+            Some("linux"),
+        );
     }
 
     #[test]

@@ -92,8 +92,11 @@ fn raw_string<'t>(prefix: &str, after: &'t str) -> Option<(&'t str, usize)> {
     let hashes = after.bytes().take_while(|&b| b == b'#').count();
     let body = after[hashes..].strip_prefix('"')?;
     let closing = format!("\"{}", &after[..hashes]);
-    let end = body.find(&closing)?;
-    Some((&body[..end], hashes + 1 + end + closing.len()))
+    // Without an end it is all the rest, as for the compiler.
+    Some(match body.find(&closing) {
+        Some(end) => (&body[..end], hashes + 1 + end + closing.len()),
+        None => (body, after.len()),
+    })
 }
 
 /// A character literal, or the quote of a lifetime.

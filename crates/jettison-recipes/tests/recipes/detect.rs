@@ -36,6 +36,36 @@ fn check_error(directory: &str, files: &[(&str, &str)], words: &[&str]) {
     }
 }
 
+/// Files that the Go command leaves aside, as real repositories have them.
+#[test]
+fn go_files_beside_the_program() {
+    check(
+        "",
+        &[
+            ("go.mod", "module example.com/app\n"),
+            ("main.go", "\u{feff}package main\nfunc main() {}\n"),
+            ("doc.go", "package documentation\n"),
+            (
+                "gen.go",
+                "//go:build ignore\n\npackage main\nfunc main() {}\n",
+            ),
+            ("lib/lib.go", "package lib\n"),
+            (
+                "lib/gen.go",
+                "// +build ignore\n\npackage main\nfunc main() {}\n",
+            ),
+            (
+                "once/gen.go",
+                "// +build ignore\n\npackage main\nfunc main() {}\n",
+            ),
+            ("tools/go.mod", "module example.com/app/tools\n"),
+            ("tools/main.go", "package main\nfunc main() {}\n"),
+            ("vendor/a/b/main.go", "package main\nfunc main() {}\n"),
+        ],
+        &["app"],
+    );
+}
+
 #[test]
 fn go_projects() {
     let go_mod = ("go.mod", "module example.com/svc\n");
