@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_BYTES: u64 = 16 << 10;
 
 const GO: &str = "apt-get install golang-go";
-const RUST: &str = "apt-get install cargo, or rustup from rustup.rs";
+const RUST: &str = "apt-get install cargo, or rustup-init";
 
 pub(super) fn rows(_: &DoctorRequest<'_>) -> Vec<Row> {
     let go = ask("go", &["version"]);
