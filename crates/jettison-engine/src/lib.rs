@@ -7,6 +7,7 @@ pub mod copy;
 pub mod doctor;
 mod files;
 pub mod http;
+pub mod inspect;
 pub mod progress;
 pub mod prove;
 pub mod run;

@@ -19,6 +19,12 @@ pub struct PackageLimits {
     pub paragraph_bytes: usize,
     /// Bytes of one database or metadata file that is read from an image.
     pub database_bytes: u64,
+    /// Bytes of databases and metadata files that are read in one scan of an
+    /// image, each as often as it is read: many records may name one list.
+    pub scanned_bytes: u64,
+    /// Bytes of the paths that the packages of one image list, with what
+    /// holding them costs. Half a million honest ones have about 50 MB.
+    pub claimed_bytes: u64,
     /// Packages of one image.
     pub packages: usize,
 }
@@ -33,6 +39,8 @@ impl Default for PackageLimits {
             deb_entries: 200_000,
             paragraph_bytes: 1 << 20,
             database_bytes: 128 << 20,
+            scanned_bytes: 512 << 20,
+            claimed_bytes: 96 << 20,
             packages: 100_000,
         }
     }

@@ -17,7 +17,7 @@ mod ui;
 use std::process::ExitCode;
 
 use cli::Command;
-use commands::{build, completions, copy, doctor, reference, run, store};
+use commands::{build, completions, copy, doctor, inspect, reference, run, store};
 use ui::Ui;
 
 /// The definition of the command line, from which help, man pages and
@@ -33,12 +33,12 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Build(args) => build::build(args, &cli.global, &ui),
         Command::Run(args) => run::run(args, &cli.global, &ui),
+        Command::Inspect(args) => inspect::inspect(args, &cli.global, &ui),
         Command::Copy(args) => copy::copy(args, &cli.global, &ui),
         Command::Store(args) => store::store(args, &cli.global, &ui),
         Command::Doctor(args) => doctor::doctor(args, &cli.global, &ui),
         Command::Completions(args) => completions::completions(args, &ui),
         Command::Reference(args) => reference::reference(args),
-        _ => unreachable!("wip"),
     };
     match ended {
         Ok(exit) => exit.into(),

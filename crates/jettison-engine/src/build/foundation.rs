@@ -142,6 +142,7 @@ fn base_image(
     let options = SurveyOptions {
         contents: Contents::Unhashed,
         threads: 1,
+        ..SurveyOptions::default()
     };
     let survey = Survey::read(&opened.image, &options, context.limits())?;
     let directories = survey.tree().iter().filter(|node| node.is_directory());

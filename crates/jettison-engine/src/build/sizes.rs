@@ -45,6 +45,7 @@ impl SizeTable {
         let options = SurveyOptions {
             contents: Contents::Unhashed,
             threads: 1,
+            ..SurveyOptions::default()
         };
         let survey = Survey::read(image, &options, context.limits())?;
         let names: HashMap<&ImagePath, &str> = components

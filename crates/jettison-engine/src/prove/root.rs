@@ -16,6 +16,7 @@ pub(crate) fn prepare_root(
     let options = SurveyOptions {
         contents: Contents::Unhashed,
         threads,
+        ..SurveyOptions::default()
     };
     let tree = Survey::read(image, &options, limits)?.into_tree();
     Ok(sandbox.prepare(image, &tree, limits)?)

@@ -11,13 +11,17 @@
 //!
 //! Config and manifest are not counted; they are no files of the image.
 
+mod collect;
+mod fold;
 mod read;
 mod rows;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::{Digest, Error, Image, LayerIndex, Limits, Tree};
+use crate::{Digest, Error, Image, ImagePath, LayerIndex, Limits, Tree};
 
+pub use collect::Collect;
 pub use rows::{DuplicateRow, FileRow, GroupRow, HiddenRow, PrivilegedRow};
 
 /// Whether and how files are hashed while layers are read.
@@ -33,10 +37,12 @@ pub enum Contents {
 }
 
 /// How layers are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SurveyOptions {
     /// How files are hashed.
     pub contents: Contents,
+    /// Which files' contents are kept, for whoever wants to read them.
+    pub collect: Option<Collect>,
     /// Threads to read layers with; with more than one, unpacking has a
     /// thread of its own beside each.
     pub threads: usize,
@@ -46,6 +52,7 @@ impl Default for SurveyOptions {
     fn default() -> Self {
         Self {
             contents: Contents::default(),
+            collect: None,
             threads: 1,
         }
     }
@@ -58,6 +65,8 @@ pub struct Survey {
     layers: Vec<LayerAccount>,
     /// For each layer, by record: what the content costs on the wire.
     wire: Vec<Vec<u64>>,
+    collected: HashMap<ImagePath, Vec<u8>>,
+    left_out: u64,
 }
 
 /// One layer's part.
@@ -75,6 +84,8 @@ pub struct LayerAccount {
     pub archive_bytes: u64,
     /// Entries of every kind.
     pub entries: u64,
+    /// Entries that are regular files.
+    pub files: u64,
     /// Bytes of its regular files.
     pub shipped_bytes: u64,
     /// The part of them that the finished image shows.
@@ -107,7 +118,8 @@ pub struct Totals {
 impl Survey {
     /// Reads every layer once, verified by blob digest and diff id.
     pub fn read(image: &Image, options: &SurveyOptions, limits: &Limits) -> Result<Self, Error> {
-        let read = read::layers(image, options, limits)?;
+        let collection = collect::Collection::new(options.collect);
+        let read = read::layers(image, options, &collection, limits)?;
         let mut indexes: Vec<Arc<LayerIndex>> = Vec::new();
         let mut wire = Vec::new();
         let mut layers = Vec::new();
@@ -120,6 +132,7 @@ impl Survey {
                 wire_overhead_bytes: blob.descriptor.size_bytes.saturating_sub(files_bytes),
                 archive_bytes: layer.archive_bytes,
                 entries: layer.index.len() as u64,
+                files: layer.files,
                 shipped_bytes: 0,
                 visible_bytes: 0,
                 hidden_bytes: 0,
@@ -128,7 +141,14 @@ impl Survey {
             wire.push(layer.wire);
         }
         let tree = Tree::merge(indexes, limits)?;
-        let mut survey = Self { tree, layers, wire };
+        let (collected, left_out) = collection.finish(&tree);
+        let mut survey = Self {
+            tree,
+            layers,
+            wire,
+            collected,
+            left_out,
+        };
         survey.charge();
         Ok(survey)
     }
@@ -141,6 +161,12 @@ impl Survey {
     /// The tree alone.
     pub fn into_tree(self) -> Tree {
         self.tree
+    }
+
+    /// The contents that were to be kept, of visible files by their first
+    /// name, and how many were too large to be; empty from then on.
+    pub fn take_collected(&mut self) -> (HashMap<ImagePath, Vec<u8>>, u64) {
+        (std::mem::take(&mut self.collected), self.left_out)
     }
 
     /// The layers, lowest first.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_128;
 
+use super::collect::Collection;
 use super::{Contents, SurveyOptions};
 use crate::tar::{Hashing, Reader, Source, TarEntry};
 use crate::tree::{Budget, ContentHash, LayerIndex, LayerIndexBuilder};
@@ -22,11 +23,13 @@ pub(super) struct ReadLayer {
     /// By record: packed bytes consumed for the content.
     pub(super) wire: Vec<u64>,
     pub(super) archive_bytes: u64,
+    pub(super) files: u64,
 }
 
 pub(super) fn layers(
     image: &Image,
     options: &SurveyOptions,
+    collection: &Collection,
     limits: &Limits,
 ) -> Result<Vec<ReadLayer>, Error> {
     let budget = Arc::new(Budget::new(limits));
@@ -37,7 +40,7 @@ pub(super) fn layers(
         order.iter().map(|_| Mutex::new(None)).collect();
     let work = || {
         while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = layer(image, &image.layers[at], options, &budget);
+            let result = layer(image, at, options, collection, &budget);
             if result.is_err() {
                 // What is left would be read in vain.
                 next.store(order.len(), Ordering::Relaxed);
@@ -68,11 +71,13 @@ pub(super) fn layers(
 
 fn layer(
     image: &Image,
-    blob: &LayerBlob,
+    at: usize,
     options: &SurveyOptions,
+    collection: &Collection,
     budget: &Arc<Budget>,
 ) -> Result<ReadLayer, Error> {
     let limits = budget.limits();
+    let blob: &LayerBlob = &image.layers[at];
     let what = || format!("layer {}", blob.descriptor.digest);
     let packed = image.open_layer(blob)?;
     let plain = blob.compression == Compression::None;
@@ -86,6 +91,9 @@ fn layer(
         index: LayerIndexBuilder::new(Arc::clone(budget)),
         wire: Vec::new(),
         contents: options.contents,
+        collection,
+        layer: at as u32,
+        files: 0,
     };
     let (diff_id, archive_bytes) = if plain {
         // Blob and archive are the same bytes, and the blob is verified.
@@ -113,16 +121,20 @@ fn layer(
         index: pass.index.finish(),
         wire: pass.wire,
         archive_bytes,
+        files: pass.files,
     })
 }
 
-struct Pass {
+struct Pass<'a> {
     index: LayerIndexBuilder,
     wire: Vec<u64>,
     contents: Contents,
+    collection: &'a Collection,
+    layer: u32,
+    files: u64,
 }
 
-impl Pass {
+impl Pass<'_> {
     fn read<S: Source>(&mut self, tar: &mut Reader<S>) -> Result<(), Error> {
         while let Some(mut entry) = tar.next_entry()? {
             let before = entry.consumed_bytes().unwrap_or(0);
@@ -136,35 +148,59 @@ impl Pass {
 
     /// Reads an entry's content to its end.
     fn content<S: Source>(
-        &self,
+        &mut self,
         entry: &mut TarEntry<'_, S>,
     ) -> Result<Option<ContentHash>, Error> {
         let EntryKind::File { size_bytes } = entry.entry().kind else {
             return Ok(None);
         };
+        self.files += 1;
         // A hole may be as long as the limit allows: hashing it would cost
         // what reading it does not.
-        let contents = if entry.is_sparse() {
-            Contents::Unhashed
-        } else {
-            self.contents
-        };
-        match contents {
-            Contents::Unhashed => each_piece(entry, |_| {}).map(|()| None),
+        if entry.is_sparse() {
+            return each_piece(entry, |_| {}).map(|()| None);
+        }
+        let path = &entry.entry().path;
+        if !self.collection.wants(path, self.layer, size_bytes) {
+            return self.hash(entry, size_bytes, |_| {});
+        }
+        let path = path.clone();
+        let mut content = Vec::new();
+        let hash = self.hash(entry, size_bytes, |piece| content.extend_from_slice(piece))?;
+        // Records are pushed one for each entry.
+        let record = self.wire.len() as u32;
+        self.collection.keep(path, self.layer, record, content);
+        Ok(hash)
+    }
+
+    fn hash<S: Source>(
+        &self,
+        entry: &mut TarEntry<'_, S>,
+        size_bytes: u64,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<Option<ContentHash>, Error> {
+        match self.contents {
+            Contents::Unhashed => each_piece(entry, take).map(|()| None),
             Contents::Fast => {
                 let whole = fill(entry)?;
                 if whole.len() as u64 >= size_bytes {
                     let hash = XxHash3_128::oneshot(&whole[..size_bytes as usize]);
-                    each_piece(entry, |_| {})?;
+                    each_piece(entry, take)?;
                     return Ok(Some(ContentHash::Fast(hash.to_le_bytes())));
                 }
                 let mut hasher = XxHash3_128::new();
-                each_piece(entry, |piece| hasher.write(piece))?;
+                each_piece(entry, |piece| {
+                    hasher.write(piece);
+                    take(piece);
+                })?;
                 Ok(Some(ContentHash::Fast(hasher.finish_128().to_le_bytes())))
             }
             Contents::Sha256 => {
                 let mut hasher = Sha256::new();
-                each_piece(entry, |piece| hasher.update(piece))?;
+                each_piece(entry, |piece| {
+                    hasher.update(piece);
+                    take(piece);
+                })?;
                 Ok(Some(ContentHash::Sha256(hasher.finalize().into())))
             }
         }

@@ -50,8 +50,10 @@ pub struct HiddenRow {
 /// Visible files with the same content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicateRow {
-    /// Their names, in the order of the tree.
+    /// The first of their names, in the order of the tree.
     pub paths: Vec<ImagePath>,
+    /// How many there are.
+    pub copies: u64,
     /// Bytes of one of them.
     pub unpacked_bytes: u64,
     /// Bytes that one copy would save.
@@ -150,7 +152,8 @@ impl Survey {
         let row = |set: Vec<Node<'_>>| DuplicateRow {
             saved_bytes: saved(&set),
             unpacked_bytes: set[0].size_bytes(),
-            paths: set.iter().map(Node::path).collect(),
+            paths: set.iter().take(NAMES).map(Node::path).collect(),
+            copies: set.len() as u64,
         };
         biggest(sets.into_iter(), most, saved)
             .into_iter()
@@ -229,6 +232,9 @@ impl Survey {
         (sets, saved)
     }
 }
+
+/// Names shown of files with the same content; there may be as many as files.
+const NAMES: usize = 8;
 
 /// The biggest, biggest first; of equals, the first ones.
 fn biggest<T>(items: impl Iterator<Item = T>, most: usize, size: impl Fn(&T) -> u64) -> Vec<T> {

@@ -56,7 +56,7 @@ fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8]) {
             b'L' => package.licence = Some(text()),
             b'o' => package.source = Some((text(), None)),
             b'F' => directory = ImagePath::new(value).unwrap_or_else(|_| ImagePath::root()),
-            b'R' => paths.extend(directory.join(value).ok()),
+            b'R' => paths.extend(scan.claim(record, directory.join(value).ok().into_iter())),
             _ => {}
         }
     }

@@ -42,7 +42,7 @@ pub(super) fn scan(scan: &mut Scan<'_>, records: &[ImagePath]) {
         };
         let mut paths = Vec::new();
         if let Some(sums) = sibling(record, b".md5sums").and_then(|path| scan.content(&path)) {
-            paths = md5sums_paths(&sums);
+            paths = scan.claim(record, md5sums_paths(&sums));
         }
         paths.push(record.clone());
         read_record(scan, record, &content, paths);
@@ -112,10 +112,10 @@ fn listed_paths(scan: &mut Scan<'_>, name: &str, architecture: &str) -> Vec<Imag
     ] {
         let path = |ending| ImagePath::new(format!("{stem}{ending}")).ok();
         if let Some(content) = path(".list").and_then(|path| scan.content(&path)) {
-            let mut paths: Vec<ImagePath> = lines(&content)
+            let listed = lines(&content)
                 .filter_map(|line| ImagePath::new(line).ok())
-                .filter(|path| !path.is_root())
-                .collect();
+                .filter(|path| !path.is_root());
+            let mut paths = scan.claim(&known(STATUS), listed);
             // dpkg's own records of the package come and go with it.
             for ending in [
                 ".list",
@@ -136,7 +136,7 @@ fn listed_paths(scan: &mut Scan<'_>, name: &str, architecture: &str) -> Vec<Imag
             return paths;
         }
         if let Some(content) = path(".md5sums").and_then(|path| scan.content(&path)) {
-            return md5sums_paths(&content);
+            return scan.claim(&known(STATUS), md5sums_paths(&content));
         }
     }
     Vec::new()
@@ -149,12 +149,12 @@ fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Lines of `hash  path`.
-fn md5sums_paths(content: &[u8]) -> Vec<ImagePath> {
+fn md5sums_paths(content: &[u8]) -> impl Iterator<Item = ImagePath> {
     let path = |line: &[u8]| {
         let path = line.get(32..)?.trim_ascii_start();
         ImagePath::new(path).ok().filter(|path| !path.is_root())
     };
-    lines(content).filter_map(path).collect()
+    lines(content).filter_map(path)
 }
 
 fn read_record(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8], paths: Vec<ImagePath>) {

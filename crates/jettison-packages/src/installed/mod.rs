@@ -166,6 +166,8 @@ pub fn scan(files: &dyn Files, limits: &PackageLimits) -> Installed {
         limits,
         drafts: Vec::new(),
         notes: Vec::new(),
+        scanned_left: limits.scanned_bytes,
+        claimed_left: limits.claimed_bytes,
     };
     let os = os_release::read(files);
     let mut records = Records::default();
@@ -239,7 +241,12 @@ struct Scan<'a> {
     limits: &'a PackageLimits,
     drafts: Vec<Draft>,
     notes: Vec<String>,
+    scanned_left: u64,
+    claimed_left: u64,
 }
+
+/// What holding a path costs beside its bytes.
+const PATH_BYTES: u64 = 48;
 
 /// Notes that one scan gives at most.
 const NOTES: usize = 200;
@@ -257,7 +264,19 @@ impl Scan<'_> {
 
     /// A database's content; one that is too large is noted and left out.
     fn content(&mut self, path: &ImagePath) -> Option<Vec<u8>> {
-        let content = self.files.content(path)?.into_owned();
+        let content = self.files.content(path)?;
+        let Some(left) = self.scanned_left.checked_sub(content.len() as u64) else {
+            if self.scanned_left > 0 {
+                self.scanned_left = 0;
+                self.note(
+                    path,
+                    "and what follows is not read: the databases are too large",
+                );
+            }
+            return None;
+        };
+        self.scanned_left = left;
+        let content = content.into_owned();
         if content.len() as u64 > self.limits.database_bytes {
             self.note(
                 path,
@@ -266,6 +285,29 @@ impl Scan<'_> {
             return None;
         }
         Some(content)
+    }
+
+    /// The listed paths that still fit the bound, taken one by one: a few bytes
+    /// of a database may stand for a long path.
+    fn claim(
+        &mut self,
+        record: &ImagePath,
+        paths: impl Iterator<Item = ImagePath>,
+    ) -> Vec<ImagePath> {
+        let mut held = Vec::new();
+        for path in paths {
+            let bytes = path.as_bytes().len() as u64 + PATH_BYTES;
+            let Some(left) = self.claimed_left.checked_sub(bytes) else {
+                if self.claimed_left > 0 {
+                    self.claimed_left = 0;
+                    self.note(record, "packages list more paths than are read");
+                }
+                break;
+            };
+            self.claimed_left = left;
+            held.push(path);
+        }
+        held
     }
 
     fn push(&mut self, draft: Draft) {

@@ -56,7 +56,8 @@ fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8]) {
             let parent = directory.parent().unwrap_or_else(ImagePath::root);
             let list = list.unwrap_or_default();
             let lines = list.split(|&byte| byte == b'\n');
-            paths.extend(lines.filter_map(|line| relative(&parent, &first_field(line))));
+            let listed = lines.filter_map(|line| relative(&parent, &first_field(line)));
+            paths.extend(scan.claim(record, listed));
         } else if record.as_bytes().ends_with(b"/PKG-INFO") {
             let list = directory
                 .join("installed-files.txt")
@@ -64,7 +65,8 @@ fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8]) {
                 .and_then(|path| scan.content(&path));
             let list = list.unwrap_or_default();
             let lines = list.split(|&byte| byte == b'\n');
-            paths.extend(lines.filter_map(|line| relative(&directory, line)));
+            let listed = lines.filter_map(|line| relative(&directory, line));
+            paths.extend(scan.claim(record, listed));
         }
     }
     scan.push(Draft {

@@ -1,8 +1,20 @@
 //! `jettison inspect`: where every byte of an image is.
 
-use clap::Args;
+use std::num::NonZero;
 
-use super::shared::FormatArgs;
+use clap::Args;
+use jettison_engine::inspect as engine;
+use jettison_engine::inspect::InspectOptions;
+use jettison_engine::transport::{Location, TransportError};
+use jettison_image::Platform;
+
+use super::shared::{Format, FormatArgs, GlobalArgs};
+use super::words::flag;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report;
+use crate::settings;
+use crate::ui::Ui;
 
 /// Show where every byte of an image is
 ///
@@ -23,10 +35,70 @@ pub struct InspectArgs {
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
 
-    /// Rows of each table
-    #[arg(long, value_name = "N", default_value_t = 12)]
-    pub top: usize,
+    /// Rows of each table; of each list of files with --format json, where all
+    /// layers and packages are given anyway [default: 12, with json 100]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
 
     #[command(flatten)]
     pub format: FormatArgs,
+}
+
+/// Rows where --top says nothing.
+const ROWS: usize = 12;
+const JSON_ROWS: usize = 100;
+
+/// Reads the image and reports.
+pub fn inspect(args: &InspectArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
+    let location = Location::parse(&args.image).map_err(|error| open_failure(error.into()))?;
+    let platform: Option<Platform> = args
+        .platform
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(flag("--platform"))?;
+    let transports = settings::context(global, ui)?.transports;
+    let opened = transports
+        .open(&location, platform.as_ref())
+        .map_err(open_failure)?;
+    transports.fetch(&opened).map_err(open_failure)?;
+    let default = match args.format.format {
+        Format::Text => ROWS,
+        Format::Json => JSON_ROWS,
+    };
+    let options = InspectOptions {
+        rows: args.top.unwrap_or(default),
+        threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+    };
+    let progress = ui.progress();
+    let inspection = engine::inspect(
+        &args.image,
+        &opened,
+        &options,
+        transports.limits(),
+        &*progress,
+    )
+    .map_err(Failure::new)?;
+    match args.format.format {
+        Format::Json => ui.document(&inspection)?,
+        Format::Text => ui.answer(&report::inspect::text(&inspection, options.rows))?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn open_failure(error: TransportError) -> Failure {
+    let hint = match &error {
+        TransportError::Nowhere { .. } => {
+            Some("an image in a file is named docker-archive:FILE, oci-archive:FILE or oci:DIR")
+        }
+        TransportError::Platform { .. } | TransportError::Select(_) => {
+            Some("say which image to take with --platform OS/ARCHITECTURE")
+        }
+        _ => None,
+    };
+    let failure = Failure::new(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
 }

@@ -1,3 +1,5 @@
 //! One renderer a command: values in, text or documents out.
 
 pub mod build;
+pub mod inspect;
+mod words;

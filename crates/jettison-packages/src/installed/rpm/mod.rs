@@ -91,21 +91,16 @@ fn push(scan: &mut Scan<'_>, record: &ImagePath, header: &Header<'_>) {
     package.source = header.text(SOURCE_RPM).map(|source| (source, None));
     let directories = header.texts(DIRECTORY_NAMES);
     let indexes = header.numbers(DIRECTORY_INDEXES);
-    let mut paths: Vec<ImagePath> = header
-        .texts(BASE_NAMES)
+    let names = header.texts(BASE_NAMES);
+    let old_names = header.texts(OLD_FILE_NAMES);
+    let listed = names.iter().zip(&indexes).filter_map(|(name, &index)| {
+        let directory = directories.get(index as usize)?;
+        ImagePath::new([directory, *name].concat()).ok()
+    });
+    let old = old_names
         .iter()
-        .zip(&indexes)
-        .filter_map(|(name, &index)| {
-            let directory = directories.get(index as usize)?;
-            ImagePath::new([directory, *name].concat()).ok()
-        })
-        .collect();
-    paths.extend(
-        header
-            .texts(OLD_FILE_NAMES)
-            .iter()
-            .filter_map(|path| ImagePath::new(path).ok()),
-    );
+        .filter_map(|path| ImagePath::new(path).ok());
+    let paths = scan.claim(record, listed.chain(old));
     scan.push(Draft {
         package,
         claim: Claim::Paths(paths),
