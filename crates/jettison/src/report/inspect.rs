@@ -30,11 +30,12 @@ pub fn text(inspection: &Inspection, top: usize) -> String {
 
 fn head(inspection: &Inspection) -> String {
     let (image, config) = (&inspection.image, &inspection.config);
-    let mut out = format!(
-        "{} (found in {})\n",
-        beginning(&image.name, 200),
-        beginning(&image.found_in, 200)
-    );
+    let mut out = beginning(&image.name, 200);
+    // Where a file is was said by its name.
+    if image.found_in != image.name {
+        out.push_str(&format!(" (found in {})", beginning(&image.found_in, 200)));
+    }
+    out.push('\n');
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
             out.push_str(&format!("  {name:<13}{}\n", beginning(value, 84)));
