@@ -159,6 +159,8 @@ pub struct VerifyingReader<R> {
     expected: Digest,
     size_bytes: u64,
     read_bytes: u64,
+    /// What was wrong: whoever reads on after an error must not meet an end.
+    failed: Option<String>,
 }
 
 impl<R: Read> VerifyingReader<R> {
@@ -170,12 +172,21 @@ impl<R: Read> VerifyingReader<R> {
             expected,
             size_bytes,
             read_bytes: 0,
+            failed: None,
         }
+    }
+
+    fn fail(&mut self, problem: String) -> io::Error {
+        self.failed = Some(problem.clone());
+        invalid(problem)
     }
 }
 
 impl<R: Read> Read for VerifyingReader<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if let Some(problem) = &self.failed {
+            return Err(invalid(problem.clone()));
+        }
         let Some(hasher) = &mut self.hasher else {
             return Ok(0);
         };
@@ -186,26 +197,26 @@ impl<R: Read> Read for VerifyingReader<R> {
         if count > 0 {
             self.read_bytes += count as u64;
             if self.read_bytes > self.size_bytes {
-                return Err(invalid(format!(
+                let problem = format!(
                     "blob {} is longer than the {} bytes its descriptor says",
                     self.expected, self.size_bytes
-                )));
+                );
+                return Err(self.fail(problem));
             }
             hasher.update(&buf[..count]);
             return Ok(count);
         }
         if self.read_bytes != self.size_bytes {
-            return Err(invalid(format!(
+            let problem = format!(
                 "blob {} ends after {} of {} bytes",
                 self.expected, self.read_bytes, self.size_bytes
-            )));
+            );
+            return Err(self.fail(problem));
         }
         let actual = Digest(self.hasher.take().unwrap_or_default().finalize().into());
         if actual != self.expected {
-            return Err(invalid(format!(
-                "blob {} has the content of {actual}",
-                self.expected
-            )));
+            let problem = format!("blob {} has the content of {actual}", self.expected);
+            return Err(self.fail(problem));
         }
         Ok(0)
     }

@@ -365,13 +365,18 @@ impl<S: Source> Reader<S> {
     /// A whole block; none at the end of the data.
     fn read_block(&mut self) -> Result<Option<[u8; BLOCK_BYTES]>, Error> {
         let mut block = [0; BLOCK_BYTES];
-        if let Ok(buf) = self.source.fill_buf()
-            && let Some(whole) = buf.first_chunk()
-        {
-            block = *whole;
-            self.source.consume(BLOCK_BYTES);
-            self.offset += BLOCK_BYTES as u64;
-            return Ok(Some(block));
+        match self.source.fill_buf() {
+            Ok(buf) => {
+                if let Some(whole) = buf.first_chunk() {
+                    block = *whole;
+                    self.source.consume(BLOCK_BYTES);
+                    self.offset += BLOCK_BYTES as u64;
+                    return Ok(Some(block));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A source that failed once may say next that it is at its end.
+            Err(error) => return Err(Error::read(self.what(), error)),
         }
         let mut filled = 0;
         while filled < BLOCK_BYTES {
