@@ -56,7 +56,12 @@ pub(super) fn inspection(
         packages,
         directories: directories.map(directory).collect(),
         largest_files: survey.largest(rows).into_iter().map(file).collect(),
-        wasted_files: survey.hidden(rows).into_iter().map(wasted).collect(),
+        wasted_files: survey
+            .hidden(rows)
+            .into_iter()
+            .filter(|row| row.unpacked_bytes > 0)
+            .map(wasted)
+            .collect(),
         duplicates: survey.duplicates(rows).into_iter().map(duplicate).collect(),
         privileged: privileged.iter().take(rows).map(privileged_row).collect(),
         notes: image.notes.clone(),
@@ -100,6 +105,8 @@ fn config(image: &Image) -> ConfigSummary {
 fn totals(survey: &Survey, installed: &Installed, privileged: usize) -> Totals {
     let totals = survey.totals();
     let packages = installed.packages.iter();
+    // Whiteouts and other empty files are hidden without being a waste.
+    let hidden = survey.tree().hidden().iter();
     Totals {
         wire_bytes: totals.wire_bytes,
         visible_wire_bytes: totals
@@ -114,7 +121,7 @@ fn totals(survey: &Survey, installed: &Installed, privileged: usize) -> Totals {
         layers: survey.layers().len() as u64,
         files: totals.files,
         names: totals.names,
-        wasted_files: survey.tree().hidden().len() as u64,
+        wasted_files: hidden.filter(|hidden| hidden.size_bytes > 0).count() as u64,
         privileged_files: privileged as u64,
         packages: packages.filter(|package| package.within.is_none()).count() as u64,
     }

@@ -115,7 +115,7 @@ pub struct Totals {
     pub files: u64,
     /// Visible names of every kind.
     pub names: u64,
-    /// Files that are shipped and not visible.
+    /// Files that are shipped and not visible, empty ones aside.
     pub wasted_files: u64,
     /// Programs with more rights than whoever starts them.
     pub privileged_files: u64,
@@ -146,7 +146,7 @@ pub struct LayerRow {
     pub visible_bytes: u64,
     /// Bytes of this and lower layers that this layer hid.
     pub wasted_bytes: u64,
-    /// Its regular files.
+    /// Its regular files, whiteouts aside.
     pub files: u64,
 }
 

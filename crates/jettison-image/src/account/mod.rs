@@ -84,7 +84,7 @@ pub struct LayerAccount {
     pub archive_bytes: u64,
     /// Entries of every kind.
     pub entries: u64,
-    /// Entries that are regular files.
+    /// Entries that are regular files, whiteouts aside.
     pub files: u64,
     /// Bytes of its regular files.
     pub shipped_bytes: u64,

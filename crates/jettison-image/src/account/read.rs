@@ -154,7 +154,8 @@ impl Pass<'_> {
         let EntryKind::File { size_bytes } = entry.entry().kind else {
             return Ok(None);
         };
-        self.files += 1;
+        let is_marker = entry.entry().path.file_name().starts_with(b".wh.");
+        self.files += u64::from(!is_marker);
         // A hole may be as long as the limit allows: hashing it would cost
         // what reading it does not.
         if entry.is_sparse() {

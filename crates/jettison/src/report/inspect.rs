@@ -169,7 +169,7 @@ fn packages(rows: &[PackageRow], totals: &Totals, top: usize) -> String {
 }
 
 fn directories(rows: &[DirectoryRow], totals: &Totals) -> String {
-    let mut table = visible_table("directory, without rows of their own below it");
+    let mut table = visible_table("directory and below, other rows aside");
     for row in rows {
         let part = (row.files, row.unpacked_bytes, row.wire_bytes);
         table.row(visible(&[part], totals, end(&row.path, PATH)));

@@ -166,14 +166,14 @@ fn many_entries(count: u32) -> TestImage {
 #[test]
 fn a_million_entries() {
     let jettison = Jettison::new();
-    for place in many_entries(1_000_000).write(jettison.home()) {
-        let error = jettison.run(["inspect", &place]).refused();
-        assert!(
-            error.contains("/d0/a-name") && error.contains("600000 entries"),
-            "{error}"
-        );
-    }
-    let most = many_entries(500_000).write_layout(jettison.home());
+    let million = many_entries(1_000_000).write_layout(jettison.home());
+    let place = format!("oci:{}", million.display());
+    let error = jettison.run(["inspect", &place]).refused();
+    assert!(
+        error.contains("/d0/a-name") && error.contains("600000 entries"),
+        "{error}"
+    );
+    let most = many_entries(60_000).write_layout(jettison.home());
     jettison
         .run([
             "inspect",
@@ -200,7 +200,7 @@ fn documents_that_nest() {
         .unwrap();
         let place = format!("oci:{}", jettison.home().join("layout").display());
         let error = jettison.run(["inspect", &place]).refused();
-        assert!(error.contains("index.json"), "{error}");
+        assert!(error.contains("is not JSON"), "{error}");
     }
 }
 
