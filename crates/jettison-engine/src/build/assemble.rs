@@ -2,11 +2,11 @@
 //! the clock, the host's owners or the number of threads gets in.
 
 use jettison_image::compression::{Compression, EncoderOptions};
-use jettison_image::layer::{BuiltLayer, LayerWriter};
+use jettison_image::layer::LayerWriter;
 use jettison_image::{Error, History, NewLayer};
 
 use super::item::Item;
-use crate::store::{Store, StoreError};
+use crate::store::{LayerFacts, Store, StoreError};
 
 /// Items that change together.
 #[derive(Debug)]
@@ -57,18 +57,14 @@ pub(crate) fn write_layer(
     }
     let (built, sink) = writer.finish()?;
     sink.commit_as(built.digest)?;
+    let facts = LayerFacts {
+        diff_id: built.diff_id,
+        unpacked_bytes: built.unpacked_bytes,
+    };
+    store.put_layer_facts(&built.digest, facts)?;
     let step = History {
         created_by: Some(stratum.created_by.clone()),
         ..History::default()
     };
-    Ok((new_layer(&built), step))
-}
-
-fn new_layer(built: &BuiltLayer) -> NewLayer {
-    NewLayer {
-        digest: built.digest,
-        size_bytes: built.size_bytes,
-        diff_id: built.diff_id,
-        compression: built.compression,
-    }
+    Ok((NewLayer::from(&built), step))
 }

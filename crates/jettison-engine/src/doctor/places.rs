@@ -16,7 +16,10 @@ pub(super) fn rows(request: &DoctorRequest<'_>) -> Vec<Row> {
         let row = Row::new(AREA, path, State::Needed, problem.clone());
         return vec![row.hint("keep the store somewhere else with --store DIR")];
     }
-    let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
+    let megabytes = |bytes: u64| match bytes {
+        1_000_000_000.. => format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
+    };
     let mut rows = vec![Row::new(
         AREA,
         path,
