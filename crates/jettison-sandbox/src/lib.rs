@@ -22,6 +22,7 @@ mod ids;
 mod init;
 mod listener;
 mod output;
+mod own_program;
 mod root;
 mod sandbox;
 mod scratch;
@@ -39,6 +40,7 @@ pub use error::Error;
 pub use exit::{Exit, ExitReason};
 pub use listener::Listener;
 pub use output::Output;
+pub use own_program::shield_own_program;
 pub use root::{Root, RootReport, RootWriter};
 pub use sandbox::{Options, Sandbox};
 pub use spec::{

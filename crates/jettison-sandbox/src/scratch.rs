@@ -2,6 +2,7 @@
 //! lives, so that the next sandbox can tell which were left by a killed one.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -37,7 +38,12 @@ impl Scratch {
             .map_err(|e| failed(&lock_path)(e.into()))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|e| failed(&lock_path)(e.into()))?;
-        std::fs::create_dir(&path).map_err(failed(&path))?;
+        // What lies in it has setuid programs of strangers and copies of
+        // volumes: nobody else on the machine gets past its door.
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(failed(&path))?;
         Ok(Self {
             path,
             _lock: lock,

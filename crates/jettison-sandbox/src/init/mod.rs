@@ -28,6 +28,7 @@ use crate::tier::Tier;
 use crate::wire::{Channel, ExecRequest, Failure, FromChild, StartRequest};
 pub(crate) use mounts::options as overlay_options;
 use program::Program;
+pub(crate) use program::c_strings;
 
 /// Where a container's things lie, as the supervisor sees them.
 pub(crate) struct Place {
@@ -77,7 +78,7 @@ fn set_up(
     supervisor: &Channel,
     stdio: [&OwnedFd; 3],
 ) -> Result<std::convert::Infallible, Failure> {
-    begin()?;
+    begin(place.tier)?;
     let mut created: Vec<OsString> = Vec::new();
     let namespaces = place.tier.has_namespaces();
     let root = match &place.root {
@@ -146,7 +147,7 @@ fn join(
     supervisor: &Channel,
     stdio: [&OwnedFd; 3],
 ) -> Result<std::convert::Infallible, Failure> {
-    begin()?;
+    begin(place.tier)?;
     wait_for_go(supervisor)?;
     if place.tier.has_namespaces() {
         enter_namespaces(target)?;
@@ -178,8 +179,16 @@ fn join(
     })
 }
 
-/// Away from everything the supervisor is.
-fn begin() -> Result<(), Failure> {
+/// Away from everything the supervisor is, and out of reach of everything that
+/// runs in the container already: our descriptors and our program are not its
+/// to open through `/proc` (CVE-2016-9962). Execution lifts that.
+fn begin(tier: Tier) -> Result<(), Failure> {
+    // Who is not dumpable cannot map ids, which a single user still has to do.
+    if tier != Tier::SingleUser {
+        let hidden = rustix::process::DumpableBehavior::NotDumpable;
+        rustix::process::set_dumpable_behavior(hidden)
+            .map_err(|e| Failure::step("hiding from the container", e))?;
+    }
     sys::reset_signals();
     setsid().map_err(|e| Failure::step("starting a session", e))?;
     // Without a pid namespace this is all that ends it with the supervisor.

@@ -113,6 +113,8 @@ mod single_user {
         };
         let _ = write("setgroups", "deny".to_owned());
         write("uid_map", format!("{} 0 1", user.uid))?;
-        write("gid_map", format!("{} 0 1", user.gid))
+        write("gid_map", format!("{} 0 1", user.gid))?;
+        let hidden = rustix::process::DumpableBehavior::NotDumpable;
+        rustix::process::set_dumpable_behavior(hidden).map_err(|e| failed(e.into()))
     }
 }

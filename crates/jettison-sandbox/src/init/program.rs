@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use rustix::io::Errno;
 use rustix::process::chdir;
 
 use super::user::User;
@@ -69,7 +70,14 @@ impl Program<'_> {
         if self.working_dir.is_empty() {
             return Ok(());
         }
-        chdir(self.working_dir).map_err(|e| {
+        let entered = chdir(self.working_dir).and_then(|()| {
+            // A container can replace the directory by a link into /proc,
+            // and that may lead out of it (CVE-2024-21626).
+            let here = rustix::process::getcwd(Vec::new())?;
+            let inside = here.as_bytes().starts_with(b"/");
+            inside.then_some(()).ok_or(Errno::XDEV)
+        });
+        entered.map_err(|e| {
             let shown = self.working_dir.to_string_lossy();
             Failure::step(format!("entering the working directory {shown}"), e)
         })
@@ -124,6 +132,6 @@ fn c_string(text: &OsStr) -> Option<CString> {
     CString::new(text.as_bytes()).ok()
 }
 
-fn c_strings(list: &[OsString]) -> Option<Vec<CString>> {
+pub(crate) fn c_strings(list: &[OsString]) -> Option<Vec<CString>> {
     list.iter().map(|text| c_string(text)).collect()
 }

@@ -304,7 +304,7 @@ fn enter_own_tree(setup: &Setup) -> Result<Layout, Failure> {
         "jettison",
         *place,
         "tmpfs",
-        MountFlags::NOSUID,
+        MountFlags::NOSUID | MountFlags::NODEV,
         options.as_c_str(),
     )
     .map_err(|e| Failure::step(format!("mounting scratch memory on {place}"), e))?;

@@ -67,6 +67,30 @@ pub(crate) fn exec(path: &CString, args: &[CString], env: &[CString]) -> io::Err
     io::Error::last_os_error()
 }
 
+/// Replaces the program by an open file; returns only on failure.
+pub(crate) fn exec_fd(file: BorrowedFd<'_>, args: &[CString], env: &[CString]) -> io::Error {
+    let pointers = |list: &[CString]| -> Vec<*const c_char> {
+        list.iter()
+            .map(|s| s.as_ptr())
+            .chain([std::ptr::null()])
+            .collect()
+    };
+    let (args, env) = (pointers(args), pointers(env));
+    // SAFETY: the empty path and both lists are NUL-terminated and live until
+    // the call returns.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            args.as_ptr(),
+            env.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    io::Error::last_os_error()
+}
+
 /// Puts every signal back to its default and unblocks all: Rust's runtime
 /// ignores SIGPIPE, and an ignored signal survives `execve`.
 pub(crate) fn reset_signals() {

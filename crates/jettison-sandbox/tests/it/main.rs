@@ -12,6 +12,7 @@ mod images;
 mod latency;
 mod life;
 mod network;
+mod own_program;
 mod profiles;
 mod roots;
 mod support;
