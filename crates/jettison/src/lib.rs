@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use cli::Command;
 use commands::{build, completions, copy, doctor, inspect, reference, run, store};
+use jettison_sandbox::shield_own_program;
 use ui::Ui;
 
 /// The definition of the command line, from which help, man pages and
@@ -30,6 +31,16 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let cli = cli::parse();
     let ui = Ui::new(cli.global.quiet);
+    if matches!(cli.command, Command::Build(_) | Command::Run(_)) {
+        // The images that are run must not reach the file of this program.
+        let shielded = shield_own_program(std::env::args_os(), std::env::vars_os());
+        if let Err(error) = shielded {
+            ui.warn(&format!(
+                "this program cannot run from a copy in memory ({error}): \
+                 root of a container could reach its file"
+            ));
+        }
+    }
     let ended = match &cli.command {
         Command::Build(args) => build::build(args, &cli.global, &ui),
         Command::Run(args) => run::run(args, &cli.global, &ui),
