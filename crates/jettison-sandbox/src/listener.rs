@@ -9,9 +9,12 @@ pub struct Listener {
     pub port: u16,
     /// Bound to 127.0.0.1 or ::1: not reached from outside.
     pub loopback_only: bool,
+    /// Connections that the kernel has made and the program not accepted.
+    pub waiting: u32,
 }
 
 wire_struct!(Listener {
     port,
-    loopback_only
+    loopback_only,
+    waiting
 });

@@ -12,21 +12,29 @@ use super::verdict::problem;
 
 /// Docker's own default between the stop signal and SIGKILL.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+/// How long a program may take to accept a connection.
+const ACCEPT: Duration = Duration::from_secs(2);
+/// More ports than any honest program serves unasked.
+const MOST_PORTS: usize = 16;
 
 impl Session<'_> {
     pub(super) fn ask(&mut self, running: &dyn Running, probe: &Probe) -> Result<(), RunError> {
         match &probe.action {
             Action::Start | Action::Stop => Ok(()),
             Action::Http(request) => {
-                self.until_good(probe, |session| session.http(running, request))
+                self.until_good(running, probe, |session| session.http(running, request))
             }
-            Action::Tcp { port } => self.until_good(probe, |_| Ok(tcp(running, *port))),
-            Action::Exec { argv } => self.until_good(probe, |session| session.exec(running, argv)),
-            Action::Shell { command } => {
-                self.until_good(probe, |session| session.exec(running, &shell(command)))
+            Action::Tcp { port } => self.until_good(running, probe, |_| tcp(running, *port)),
+            Action::Exec { argv } => {
+                self.until_good(running, probe, |session| session.exec(running, argv))
             }
+            Action::Shell { command } => self.until_good(running, probe, |session| {
+                session.exec(running, &shell(command))
+            }),
             Action::Healthcheck => match self.questions.healthcheck.clone() {
-                Some(argv) => self.until_good(probe, |session| session.exec(running, &argv)),
+                Some(argv) => {
+                    self.until_good(running, probe, |session| session.exec(running, &argv))
+                }
                 None => {
                     let reason = "the image has no HEALTHCHECK".to_owned();
                     self.observe(probe.clone(), Outcome::Silent { reason }, Instant::now());
@@ -37,25 +45,27 @@ impl Session<'_> {
     }
 
     /// Repeats a question until it is answered well, the program has ended, or
-    /// time is up. A definite answer (a status below 500, an exit code while
-    /// nothing else is expected to change) is repeated only while the program
-    /// is young: servers bind their port before they can serve.
+    /// time is up. A definite
+    /// answer (a status below 500) is repeated only while the program is
+    /// young: servers bind their port before they can serve.
     pub(super) fn until_good(
         &mut self,
+        running: &dyn Running,
         probe: &Probe,
         mut attempt: impl FnMut(&Self) -> Result<Outcome, RunError>,
     ) -> Result<(), RunError> {
         let begin = Instant::now();
         loop {
             let outcome = attempt(self)?;
-            let definite = matches!(outcome, Outcome::Http { status, .. } if status < 500);
+            let definite = matches!(outcome, Outcome::Http { status, .. } if status < 500)
+                && (self.begin.elapsed() > SETTLE || changes(probe));
             let last_try = Instant::now() + POLL > self.deadline();
             if problem(probe, &outcome).is_none() || definite || last_try {
                 self.observe(probe.clone(), outcome, begin);
                 return Ok(());
             }
             let settled = self.ready_after.is_some() && begin.elapsed() > SETTLE;
-            if settled {
+            if settled || running.ended().map_err(sandbox)?.is_some() {
                 self.observe(probe.clone(), outcome, begin);
                 return Ok(());
             }
@@ -111,7 +121,8 @@ impl Session<'_> {
     }
 
     pub(super) fn exec(&self, running: &dyn Running, argv: &[String]) -> Result<Outcome, RunError> {
-        match running.exec(argv, self.questions.timeout) {
+        let remaining = self.deadline().saturating_duration_since(Instant::now());
+        match running.exec(argv, remaining.max(Duration::from_secs(1))) {
             Ok(ended) => Ok(exited(ended.code, &ended.output)),
             Err(error @ (RunError::Program { .. } | RunError::Timeout { .. })) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
@@ -125,7 +136,14 @@ impl Session<'_> {
     /// `GET /` on every open port, over TLS where plain HTTP is not spoken, a
     /// connection where neither is.
     pub(super) fn ask_freely(&mut self, running: &dyn Running) -> Result<(), RunError> {
-        for port in open_ports(running)? {
+        let open = open_ports(running)?;
+        if open.len() > MOST_PORTS {
+            self.notes.push(format!(
+                "the program listens on {} ports; the first {MOST_PORTS} were asked",
+                open.len()
+            ));
+        }
+        for port in open.into_iter().take(MOST_PORTS) {
             let begin = Instant::now();
             let mut answered = None;
             for scheme in [Scheme::Http, Scheme::Https] {
@@ -140,8 +158,10 @@ impl Session<'_> {
                     }
                 }
             }
-            let (action, outcome) =
-                answered.unwrap_or_else(|| (Action::Tcp { port }, tcp(running, port)));
+            let (action, outcome) = match answered {
+                Some(answered) => answered,
+                None => (Action::Tcp { port }, tcp(running, port)?),
+            };
             let probe = Probe {
                 action,
                 expectation: Expectation::AnyAnswer,
@@ -270,12 +290,34 @@ fn open_ports(running: &dyn Running) -> Result<Vec<u16>, RunError> {
     Ok(ports)
 }
 
-fn tcp(running: &dyn Running, port: u16) -> Outcome {
-    match running.connect(port) {
-        Ok(_) => Outcome::Connected,
-        Err(error) => Outcome::Silent {
-            reason: format!("port {port}: {error}"),
-        },
+/// A connection counts when the program has accepted it: the kernel makes it
+/// for whoever listens, also for a program that hangs.
+fn tcp(running: &dyn Running, port: u16) -> Result<Outcome, RunError> {
+    let connection = match running.connect(port) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let reason = format!("port {port}: {error}");
+            return Ok(Outcome::Silent { reason });
+        }
+    };
+    let begin = Instant::now();
+    let waits = |listener: &Listener| listener.port == port && listener.waiting > 0;
+    while running.listeners().map_err(sandbox)?.iter().any(waits) {
+        if begin.elapsed() > ACCEPT {
+            let reason = format!("port {port}: the program listens, but accepts no connection");
+            return Ok(Outcome::Silent { reason });
+        }
+        thread::sleep(POLL);
+    }
+    drop(connection);
+    Ok(Outcome::Connected)
+}
+
+/// Asked twice, such a request is another one.
+fn changes(probe: &Probe) -> bool {
+    match &probe.action {
+        Action::Http(request) => !matches!(request.method.as_str(), "GET" | "HEAD"),
+        _ => false,
     }
 }
 

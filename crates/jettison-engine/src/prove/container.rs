@@ -68,6 +68,7 @@ impl Running for Judged {
         let listener = |found: jettison_sandbox::Listener| Listener {
             port: found.port,
             loopback_only: found.loopback_only,
+            waiting: found.waiting,
         };
         Ok(listeners.into_iter().map(listener).collect())
     }

@@ -88,7 +88,7 @@ enum State {
 
 pub(super) struct Session<'a> {
     pub(super) questions: &'a Questions,
-    begin: Instant,
+    pub(super) begin: Instant,
     pub(super) observations: Vec<Observation>,
     pub(super) notes: Vec<String>,
     pub(super) ready_after: Option<Duration>,
@@ -183,6 +183,9 @@ impl Session<'_> {
     ) -> Result<(), RunError> {
         let output = running.output();
         self.observe(self.start_probe(), exited(code, &output), self.begin);
+        if code == 0 && self.questions.probes.is_empty() {
+            self.expect_a_server(code);
+        }
         for probe in &self.questions.probes {
             let begin = Instant::now();
             let outcome = match &probe.action {
@@ -196,6 +199,24 @@ impl Session<'_> {
             self.observe(probe.clone(), outcome, begin);
         }
         Ok(())
+    }
+
+    /// Whose image says that it serves has not done its work by ending.
+    fn expect_a_server(&mut self, code: i32) {
+        let ports = self.questions.exposed.iter();
+        let mut actions: Vec<Action> = ports.map(|&port| Action::Tcp { port }).collect();
+        if self.questions.healthcheck.is_some() {
+            actions.push(Action::Healthcheck);
+        }
+        for action in actions {
+            let probe = Probe {
+                action,
+                expectation: Expectation::Success,
+                origin: Origin::Image,
+            };
+            let reason = format!("the program had ended with code {code}");
+            self.observe(probe, Outcome::Silent { reason }, Instant::now());
+        }
     }
 
     /// A command in a container of its own, since the program has ended.
@@ -244,7 +265,7 @@ impl Session<'_> {
                 origin: Origin::Image,
             };
             let argv = argv.clone();
-            self.until_good(&probe, |session| session.exec(running, &argv))?;
+            self.until_good(running, &probe, |session| session.exec(running, &argv))?;
         }
         self.point_out_loopback(running)?;
         self.compare_ports(running)?;

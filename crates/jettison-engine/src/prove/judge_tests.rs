@@ -20,6 +20,8 @@ struct Fake {
     stdout: &'static str,
     /// The port as the container sees it, and whether loopback only.
     listens: Option<(u16, bool)>,
+    /// Connections that it never accepts.
+    waiting: u32,
     /// The full response to any request.
     response: &'static str,
     stops: bool,
@@ -55,6 +57,7 @@ impl Running for &Fake {
         let listener = self.listens.map(|(port, loopback_only)| Listener {
             port,
             loopback_only,
+            waiting: self.waiting,
         });
         Ok(listener.into_iter().collect())
     }
@@ -177,6 +180,45 @@ fn an_error_at_a_guessed_path_proves_nothing() {
         Verdict::Differs,
         &["/: status 500 instead of 2xx or 3xx", "stop"],
     );
+}
+
+#[test]
+fn who_hangs_has_not_answered() {
+    let hangs = Fake {
+        waiting: 1,
+        ..server("nonsense")
+    };
+    let problem = "port 8080: the program listens, but accepts no connection";
+    check(
+        &hangs,
+        &[],
+        Verdict::CouldNotTell,
+        &[&format!("tcp:8080: {problem}"), "stop"],
+    );
+    check(
+        &server("nonsense"),
+        &[],
+        Verdict::Whole,
+        &["tcp:8080", "stop"],
+    );
+}
+
+#[test]
+fn a_server_that_ends_well_has_not_served() {
+    let ends = Fake {
+        code: Some(0),
+        ..Fake::default()
+    };
+    let mut questions = Questions {
+        probes: Vec::new(),
+        exposed: vec![8080],
+        healthcheck: None,
+        timeout: Duration::from_millis(200),
+    };
+    let verdict = |questions: &Questions| judge(&ends, questions).expect("a judgement").verdict;
+    assert_eq!(verdict(&questions), Verdict::Differs);
+    questions.probes = vec!["start -> 0".parse().expect("a probe")];
+    assert_eq!(verdict(&questions), Verdict::Whole);
 }
 
 #[test]

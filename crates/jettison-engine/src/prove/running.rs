@@ -74,6 +74,8 @@ pub(crate) struct Listener {
     pub(crate) port: u16,
     /// Only from inside: a published port would not reach it.
     pub(crate) loopback_only: bool,
+    /// Connections that the kernel has made and the program not accepted.
+    pub(crate) waiting: u32,
 }
 
 /// Why something could not be run at all.

@@ -43,7 +43,8 @@ impl Supervisor<'_> {
 }
 
 /// A row of `/proc/net/tcp` (proc_net_tcp.rst): local address and port in
-/// field 2, state in field 4, inode in field 10; addresses are printed as
+/// field 2, state in field 4, of a listening socket the connections that wait
+/// behind the colon of field 5, inode in field 10; addresses are printed as
 /// words of the machine's own byte order.
 fn listening(row: &str) -> Option<(Listener, u64)> {
     let fields: Vec<&str> = row.split_whitespace().take(10).collect();
@@ -63,10 +64,12 @@ fn listening(row: &str) -> Option<(Listener, u64)> {
         _ => bytes.len() == 16 && bytes[..15].iter().all(|&b| b == 0) && bytes[15] == 1,
     };
     let port = u16::from_str_radix(port, 16).ok()?;
+    let (_, waiting) = fields.get(4)?.split_once(':')?;
     Some((
         Listener {
             port,
             loopback_only,
+            waiting: u32::from_str_radix(waiting, 16).ok()?,
         },
         fields.get(9)?.parse().ok()?,
     ))
