@@ -160,13 +160,17 @@ impl GoProgram {
         self.in_workspace(command)
     }
 
-    /// Today's Go builds a directory without a module by its files.
+    /// Today's Go builds a directory without a module by its files. One whose
+    /// name begins with a dash must not be read as a flag.
     fn packages(&self) -> Vec<String> {
         if self.module.is_some() {
-            vec![".".into()]
-        } else {
-            self.files.clone()
+            return vec![".".into()];
         }
+        let file = |name: &String| match name.starts_with('-') {
+            true => format!("./{name}"),
+            false => name.clone(),
+        };
+        self.files.iter().map(file).collect()
     }
 
     fn survey(&self, request: &Request) -> Command {

@@ -117,6 +117,25 @@ fn go_directory_without_a_module_is_built_by_its_files() {
 }
 
 #[test]
+fn go_file_names_are_never_flags() {
+    if !has("go", "version") {
+        return;
+    }
+    let root = tempfile::tempdir().expect("a directory");
+    let out = tempfile::tempdir().expect("a directory");
+    let main = "package main\n\nfunc main() {}\n";
+    write(root.path(), &[("tool/-toolexec=x.go", main)]);
+    let project = Project::detect(&Directory::new(root.path()), "tool").expect("a project");
+    let recipe =
+        recipe(root.path(), &project, &request(root.path(), out.path())).expect("a recipe");
+    let build = recipe.commands.last().expect("a command");
+    assert_eq!(
+        build.arguments.last().map(String::as_str),
+        Some("./-toolexec=x.go")
+    );
+}
+
+#[test]
 fn go_code_that_needs_c_is_named() {
     if !has("go", "version") || !has("cc", "--version") {
         return;
