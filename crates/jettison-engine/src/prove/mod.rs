@@ -235,7 +235,10 @@ pub(crate) fn foreign(platform: &Platform) -> Option<String> {
     if platform.os != host.os {
         return Some(format!("it is for {platform}, this machine is {host}"));
     }
-    if platform.architecture == host.architecture {
+    let is_native = platform.architecture == host.architecture
+        // The kernel of the one runs programs of the other.
+        || (host.architecture == "amd64" && platform.architecture == "386");
+    if is_native {
         return None;
     }
     let machine = match platform.architecture.as_str() {
