@@ -60,6 +60,24 @@ pub enum DetectError {
     },
 }
 
+impl DetectError {
+    /// What to do about it; something to paste where there is something.
+    pub fn hint(&self) -> Option<String> {
+        const ANY_IMAGE: &str = "build its image with docker or buildah; jettison inspect and \
+                                 jettison run take any image";
+        let Self::Nothing { found, .. } = self else {
+            return None;
+        };
+        if let Some(below) = found.projects_below.first() {
+            return Some(format!("name one of them: jettison build PATH/{below}"));
+        }
+        if found.dockerfile.is_some() || !found.languages.is_empty() {
+            return Some(ANY_IMAGE.to_owned());
+        }
+        Some("name the directory of go.mod or Cargo.toml: jettison build PATH".to_owned())
+    }
+}
+
 /// What was found where a project was looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {

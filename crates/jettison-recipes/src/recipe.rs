@@ -240,11 +240,22 @@ impl Recipe {
     }
 
     /// What the standard error and output of a failed command mean; none when
-    /// it speaks for itself (the program does not compile).
-    pub fn explain(&self, stdout: &str, stderr: &str) -> Option<Failure> {
+    /// it speaks for itself (the program does not compile). `root` is the
+    /// source's root as a person calls it, for hints that are pasted elsewhere.
+    pub fn explain(&self, root: &str, stderr: &str) -> Option<Failure> {
         match self.language {
-            Language::Go => crate::go::explain(self, stderr),
-            Language::Rust => crate::rust::explain(self, stdout, stderr),
+            Language::Go => crate::go::explain(self, root, stderr),
+            Language::Rust => crate::rust::explain(self, root, stderr),
+        }
+    }
+
+    /// The package's directory as the argument of a shell's `cd`.
+    pub(crate) fn shell_directory(&self, root: &str) -> String {
+        let parts = [root.trim_end_matches('/'), &self.package_directory];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        match parts.is_empty() {
+            true => ".".to_owned(),
+            false => quoted(&parts.join("/")),
         }
     }
 

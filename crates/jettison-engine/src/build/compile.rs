@@ -133,7 +133,7 @@ fn attempt(source: &HostSource, recipe: &Recipe, progress: &dyn Progress) -> Att
             }
         };
         if !answer.is_success() {
-            return failed(recipe, command, &answer);
+            return failed(source.root(), recipe, command, &answer);
         }
         stdout = answer.stdout;
     }
@@ -149,8 +149,8 @@ fn attempt(source: &HostSource, recipe: &Recipe, progress: &dyn Progress) -> Att
     }
 }
 
-fn failed(recipe: &Recipe, command: &Command, answer: &Answer) -> Attempt {
-    let explained = recipe.explain(&answer.stdout, &answer.stderr);
+fn failed(root: &Path, recipe: &Recipe, command: &Command, answer: &Answer) -> Attempt {
+    let explained = recipe.explain(&root.to_string_lossy(), &answer.stderr);
     if let Some(failure) = &explained
         && failure.try_fallback
         && recipe.fallback.is_some()

@@ -219,6 +219,7 @@ impl BuildError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Detect(error) => error.hint(),
             Self::Recipe(error) => error.hint(),
             Self::Compile(error) => error.hint(),
             Self::Prove(error) => error.hint(),

@@ -90,12 +90,8 @@ pub(crate) fn dynamic(recipe: &Recipe, interpreter: Option<&str>, needed: &[Stri
 }
 
 /// Reads the standard error of a failed `go build`.
-pub(crate) fn explain(recipe: &Recipe, stderr: &str) -> Option<Failure> {
-    let directory = if recipe.package_directory.is_empty() {
-        "."
-    } else {
-        &recipe.package_directory
-    };
+pub(crate) fn explain(recipe: &Recipe, root: &str, stderr: &str) -> Option<Failure> {
+    let directory = recipe.shell_directory(root);
     let line_with = |needle: &str| {
         stderr
             .lines()
@@ -213,7 +209,8 @@ mod tests {
             notes: Vec::new(),
             fallback: None,
         };
-        let failure = explain(&recipe, stderr).unwrap_or_else(|| panic!("not explained: {stderr}"));
+        let failure =
+            explain(&recipe, "/src", stderr).unwrap_or_else(|| panic!("not explained: {stderr}"));
         assert!(failure.cause.contains(cause), "{failure:?}");
         assert!(
             failure.hint.as_deref().unwrap_or_default().contains(hint),
@@ -231,7 +228,7 @@ mod tests {
         check(
             "main.go:3:8: missing go.sum entry for module providing package x",
             "missing go.sum",
-            "cd svc && go mod tidy",
+            "cd /src/svc && go mod tidy",
         );
         check(
             "go: go.mod requires go >= 1.99 (running go 1.26.8; GOTOOLCHAIN=local)",

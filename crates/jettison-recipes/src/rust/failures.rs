@@ -125,13 +125,9 @@ pub(crate) fn dynamic(recipe: &Recipe, interpreter: Option<&str>, needed: &[Stri
 }
 
 /// Reads what a failed `cargo build` wrote.
-pub(crate) fn explain(recipe: &Recipe, _stdout: &str, stderr: &str) -> Option<Failure> {
+pub(crate) fn explain(recipe: &Recipe, root: &str, stderr: &str) -> Option<Failure> {
     let triple = &recipe.toolchain_target;
-    let directory = if recipe.package_directory.is_empty() {
-        "."
-    } else {
-        &recipe.package_directory
-    };
+    let directory = recipe.shell_directory(root);
     let line_with = |needle: &str| {
         stderr
             .lines()

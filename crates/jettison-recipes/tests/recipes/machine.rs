@@ -145,7 +145,7 @@ pub(crate) fn build(root: &Path, recipe: &Recipe) -> Result<PathBuf, String> {
     for command in &recipe.commands {
         let answer = run(root, command);
         if !answer.is_success() {
-            let failure = recipe.explain(&answer.stdout, &answer.stderr);
+            let failure = recipe.explain("", &answer.stderr);
             if let (Some(failure), Some(fallback)) = (&failure, &recipe.fallback)
                 && failure.try_fallback
             {

@@ -28,6 +28,12 @@ pub struct Delivered {
     pub place: String,
     /// The names it has there.
     pub names: Vec<String>,
+    /// Blobs that had to be sent or copied there.
+    pub moved_blobs: usize,
+    /// Their bytes.
+    pub moved_bytes: u64,
+    /// Blobs that were there, or that a registry had in another repository.
+    pub shared_blobs: usize,
     /// The manifest there, where the place keeps one.
     pub manifest: Option<String>,
     /// What had to be written differently there.
@@ -69,6 +75,9 @@ impl Delivery {
             delivered.push(Delivered {
                 place,
                 names: written.names,
+                moved_blobs: written.moved.blobs,
+                moved_bytes: written.moved.bytes,
+                shared_blobs: written.moved.already_there + written.moved.mounted,
                 manifest: written.manifest_digest.map(|digest| digest.to_string()),
                 conversions: written.conversions,
             });

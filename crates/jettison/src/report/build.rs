@@ -48,7 +48,15 @@ pub fn text(
         } else {
             format!(": {}", place.names.join(", "))
         };
-        ui.answer(&format!("in {}{names}\n", place.place))?;
+        let shared = match place.shared_blobs {
+            0 => String::new(),
+            shared => format!(
+                " ({} moved, {} there already)",
+                bytes(place.moved_bytes),
+                count(shared as u64, "blob")
+            ),
+        };
+        ui.answer(&format!("in {}{names}{shared}\n", place.place))?;
         for conversion in &place.conversions {
             ui.say(&format!("note: {conversion}"));
         }

@@ -1,0 +1,196 @@
+//! What was proven here answers the same in a Docker engine.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Bench, have, output, provided, ran};
+
+/// A tag and a container that end with this value.
+struct Shipped {
+    host: String,
+    name: String,
+}
+
+impl Shipped {
+    /// Builds an example with `-t` and these flags.
+    fn build(example: &str, program: &str, arguments: &[&str]) -> Option<Self> {
+        if !have(program) || !have("docker") {
+            return None;
+        }
+        let host = provided("JETTISON_TEST_DOCKER_HOST")?;
+        let name = format!("jettison-test-{example}:{}", std::process::id());
+        let bench = Bench::example(example);
+        let mut command = bench.command();
+        command
+            .env("DOCKER_HOST", &host)
+            .args(["-t", &name])
+            .args(arguments);
+        ran(&mut command).says(0, &["whole", "in local store", "in engine at", &name]);
+        Some(Self { host, name })
+    }
+
+    fn docker(&self, arguments: &[&str]) -> String {
+        output("docker", &[&["--host", &self.host], arguments].concat())
+    }
+
+    fn config(&self) -> Value {
+        let text = self.docker(&["image", "inspect", &self.name]);
+        serde_json::from_str::<Value>(&text).unwrap()[0]["Config"].take()
+    }
+
+    /// Starts it as hardened as the sandbox does and returns where `port` is.
+    fn start(&self, port: u16) -> Container<'_> {
+        let port = port.to_string();
+        let publish = format!("127.0.0.1::{port}");
+        let flags = "run --detach --read-only --cap-drop ALL --publish";
+        let flags: Vec<&str> = flags
+            .split(' ')
+            .chain([publish.as_str(), &self.name])
+            .collect();
+        Container {
+            image: self,
+            id: self.docker(&flags).trim().to_owned(),
+        }
+    }
+}
+
+impl Drop for Shipped {
+    fn drop(&mut self) {
+        Command::new("docker")
+            .args(["--host", &self.host, "rmi", "--force", &self.name])
+            .output()
+            .ok();
+    }
+}
+
+struct Container<'a> {
+    image: &'a Shipped,
+    id: String,
+}
+
+impl Container<'_> {
+    /// Status and body of a GET, as soon as it is answered.
+    fn get(&self, port: u16, path: &str) -> (u16, String) {
+        let published = self.image.docker(&["port", &self.id, &port.to_string()]);
+        let address = published.lines().next().unwrap().trim();
+        let begin = Instant::now();
+        loop {
+            if let Ok(mut stream) = TcpStream::connect(address) {
+                let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+                stream.write_all(request.as_bytes()).unwrap();
+                let mut answer = String::new();
+                if stream.read_to_string(&mut answer).is_ok()
+                    && let Some((head, body)) = answer.split_once("\r\n\r\n")
+                {
+                    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+                    return (status, body.to_owned());
+                }
+            }
+            assert!(
+                begin.elapsed() < Duration::from_secs(20),
+                "no answer at {address}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn stop(&self) -> String {
+        self.image.docker(&["stop", &self.id]);
+        let format = "{{.State.ExitCode}}";
+        let code = self
+            .image
+            .docker(&["inspect", "--format", format, &self.id]);
+        code.trim().to_owned()
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        Command::new("docker")
+            .args(["--host", &self.image.host, "rm", "--force", &self.id])
+            .output()
+            .ok();
+    }
+}
+
+/// Both services of the guides have one interface.
+fn info_service(example: &str, toolchain: &str, framework: &str) {
+    let Some(shipped) = Shipped::build(example, toolchain, &["--label", "team=a"]) else {
+        return;
+    };
+    let config = shipped.config();
+    assert_eq!(config["User"], "65532:65532");
+    assert_eq!(config["ExposedPorts"], json!({"8000/tcp": {}}));
+    assert_eq!(config["Cmd"], Value::Null);
+    let entrypoint = config["Entrypoint"].as_array().unwrap();
+    assert_eq!(entrypoint.len(), 1, "{config}");
+    assert!(entrypoint[0].as_str().unwrap().starts_with('/'), "{config}");
+    assert_eq!(config["Labels"]["team"], "a");
+    assert!(
+        config["Labels"]["org.opencontainers.image.title"].is_string(),
+        "{config}"
+    );
+
+    let container = shipped.start(8000);
+    let (status, body) = container.get(8000, "/");
+    let info: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200);
+    assert!(
+        info["service"]["framework"]
+            .as_str()
+            .unwrap()
+            .contains(framework),
+        "{info}"
+    );
+    // From the /etc/os-release that the image has, not the host's.
+    assert!(
+        info["system"]["platform_version"]
+            .as_str()
+            .unwrap()
+            .contains("Debian"),
+        "{info}"
+    );
+    assert_eq!(container.get(8000, "/health").0, 200);
+    assert_eq!(container.get(8000, "/nothing").0, 404);
+    assert_eq!(container.stop(), "0");
+}
+
+#[test]
+fn devops_info_go() {
+    info_service("devops-info-go", "go", "net/http");
+}
+
+#[test]
+fn devops_info_rust() {
+    info_service("devops-info-rust", "cargo", "");
+}
+
+#[test]
+fn hello_go() {
+    let Some(shipped) = Shipped::build(
+        "hello-go",
+        "go",
+        &["--stop-signal", "SIGINT", "--workdir", "/srv"],
+    ) else {
+        return;
+    };
+    let config = shipped.config();
+    assert_eq!(config["StopSignal"], "SIGINT");
+    assert_eq!(config["WorkingDir"], "/srv");
+    let said = shipped.docker(&["run", "--rm", &shipped.name]);
+    let here = output(
+        "go",
+        &[
+            "run",
+            concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../examples/hello-go/main.go"
+            ),
+        ],
+    );
+    assert_eq!(said, here);
+}
