@@ -10,7 +10,7 @@ const MAGIC: &[u8] = b"\xff Go buildinf:";
 const ALIGNMENT: usize = 16;
 /// The text of the largest programs (Kubernetes) has some 60 kB.
 const TEXT_BYTES: u64 = 4 << 20;
-/// How much of a data segment is searched when the section has no name any more.
+/// How much of the data segments is searched when the section has no name any more.
 const SEARCH_BYTES: usize = 64 << 20;
 
 /// How a Go program was built.
@@ -131,11 +131,14 @@ fn blob<'d>(file: &ElfFile<'d>) -> Option<&'d [u8]> {
         return Some(bytes);
     }
     const PT_LOAD: u32 = 1;
+    // Segments may lie over each other.
+    let mut left = SEARCH_BYTES;
     file.segments_of(PT_LOAD)
         .filter(|segment| segment.writable)
         .find_map(|segment| {
             let bytes = file.segment_bytes(segment);
-            let within = &bytes[..bytes.len().min(SEARCH_BYTES)];
+            let within = &bytes[..bytes.len().min(left)];
+            left -= within.len();
             let at = (0..within.len())
                 .step_by(ALIGNMENT)
                 .find(|&at| within[at..].starts_with(MAGIC))?;
