@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod progress;
 pub mod prove;
 pub mod run;
+mod scratch;
 pub mod store;
 mod store_source;
 pub mod surroundings;

@@ -13,6 +13,7 @@
 //! not run a stranger's program without namespaces unless it is told to.
 
 mod cgroup;
+mod child;
 mod container;
 mod copy;
 mod detect;
@@ -34,6 +35,7 @@ mod tier;
 mod wire;
 mod written;
 
+pub use child::interrupt_with_us;
 pub use container::{Command, Container, LimitsBy};
 pub use detect::{Emulator, Missing, TierSupport, control_groups, emulator, survey};
 pub use error::Error;

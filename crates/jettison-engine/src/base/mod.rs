@@ -216,11 +216,12 @@ fn memory_key(request: &BaseRequest, archives: &Archives, names: &[&str]) -> Str
                 .map(|root| format!("{} {root}", archive.suite))
         })
         .collect();
-    let keys: Vec<String> = request
-        .keyring
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    // A keyring that says something else now is another one.
+    let digest = |path: &PathBuf| {
+        let digest = read(path).map(|bytes| Digest::of(&bytes).hex());
+        digest.unwrap_or_else(|_| path.display().to_string())
+    };
+    let keys: Vec<String> = request.keyring.iter().map(digest).collect();
     let text = [
         &archives.suite,
         &request.architecture,

@@ -11,6 +11,8 @@ use jettison_recipes::{
     Answer, Command, Failure, Project, Recipe, RecipeError, Request, ToolchainProbe,
 };
 
+use jettison_sandbox::interrupt_with_us;
+
 use super::source::HostSource;
 use crate::progress::Progress;
 
@@ -182,7 +184,8 @@ pub(crate) fn explain_dynamic(recipe: &Recipe, facts: &ElfFacts) -> Failure {
 /// Runs a command with an empty standard input; every line of its standard
 /// error is handed on while it runs.
 fn run(root: &Path, command: &Command, on_line: &mut dyn FnMut(&str)) -> std::io::Result<Answer> {
-    let child = HostCommand::new(&command.program)
+    let mut host_command = HostCommand::new(&command.program);
+    host_command
         .args(&command.arguments)
         .envs(
             command
@@ -193,9 +196,9 @@ fn run(root: &Path, command: &Command, on_line: &mut dyn FnMut(&str)) -> std::io
         .current_dir(root.join(&command.directory))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
+        .stderr(Stdio::piped());
+    interrupt_with_us(&mut host_command);
+    let mut child = match host_command.spawn() {
         Ok(child) => Reaped(child),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Answer::default()),
         Err(error) => return Err(error),

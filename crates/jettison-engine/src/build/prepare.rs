@@ -17,6 +17,7 @@ use super::settings::{Said, said};
 use super::source::HostSource;
 use super::{BuildError, BuildRequest};
 use crate::Context;
+use crate::scratch::ScratchDirectory;
 
 /// The largest program that is looked into; nothing linked statically comes near.
 const PROGRAM_BYTES: u64 = 4 << 30;
@@ -34,7 +35,7 @@ pub(crate) struct Prepared {
     /// Files that the sources name.
     pub(crate) named: Vec<RuntimeFile>,
     /// Holds the program.
-    _directory: tempfile::TempDir,
+    _directory: ScratchDirectory,
 }
 
 /// Builds the program and composes what it stands on.
@@ -43,7 +44,7 @@ pub(crate) fn prepare(request: &BuildRequest, context: &Context) -> Result<Prepa
     let said = said(request)?;
     let project = Project::detect(&source, &inside)?;
     let checkout = Checkout::of(&request.project);
-    let directory = tempfile::tempdir_in(context.scratch()?).map_err(BuildError::Scratch)?;
+    let directory = ScratchDirectory::create(&context.scratch()?).map_err(BuildError::Scratch)?;
     let mut facts = recipe_request(request, &said, &source, &checkout, directory.path());
     ask_toolchain(source.root(), &project, &mut facts);
     let recipe = project.recipe(&facts)?;

@@ -1,0 +1,79 @@
+//! Directories for what is not worth keeping. Each is locked for as long as
+//! its process lives, so that the next one can take away what a killed one left.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Ours, among what sandboxes keep in the same place.
+const PREFIX: &str = "build-";
+
+/// A directory that is removed when this is dropped.
+pub(crate) struct ScratchDirectory {
+    directory: tempfile::TempDir,
+    _lock: File,
+}
+
+impl ScratchDirectory {
+    /// Makes one below `parent`, and removes those of dead processes.
+    pub(crate) fn create(parent: &Path) -> io::Result<Self> {
+        reap(parent);
+        loop {
+            // Closed to others (0700), as tempfile makes them.
+            let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+            let lock = File::open(directory.path())?;
+            lock.lock()?;
+            // Between creation and lock it looks like a dead process' one.
+            let there = fs::metadata(directory.path());
+            if there.is_ok_and(|there| lock.metadata().is_ok_and(|own| own.ino() == there.ino())) {
+                return Ok(Self {
+                    directory,
+                    _lock: lock,
+                });
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// What cannot be removed stays; it is only room.
+fn reap(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
+            && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_ours
+            && let Ok(directory) = File::open(entry.path())
+            && directory.try_lock().is_ok()
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ScratchDirectory;
+
+    #[test]
+    fn what_a_killed_process_left_is_taken_away() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let left = parent.path().join("build-left");
+        std::fs::create_dir(&left).expect("room");
+        std::fs::write(left.join("program"), "x").expect("room");
+        std::fs::create_dir(parent.path().join("other")).expect("room");
+        let first = ScratchDirectory::create(parent.path()).expect("a directory");
+        assert!(!left.exists());
+        let second = ScratchDirectory::create(parent.path()).expect("a directory");
+        assert!(first.path().exists() && second.path().exists());
+        drop((first, second));
+        let names = std::fs::read_dir(parent.path()).expect("readable");
+        assert_eq!(names.count(), 1);
+    }
+}
