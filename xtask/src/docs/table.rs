@@ -70,8 +70,12 @@ pub(crate) fn goals(result: &Value) -> Result<String, String> {
 fn circumstances(result: &Value) -> Option<String> {
     let machine = &result["machine"];
     let runs = result["runs"].as_u64()?;
+    let measured = match runs {
+        1 => "One run".to_owned(),
+        runs => format!("Medians of {runs} runs"),
+    };
     Some(format!(
-        "Medians of {runs} runs on {} cores ({}), Linux {}.",
+        "{measured} on {} cores ({}), Linux {}.",
         machine["cores"].as_u64()?,
         escape(text(machine, "processor")?),
         escape(text(machine, "kernel")?),
