@@ -8,6 +8,7 @@
     reason = "a test that could not run says so aloud"
 )]
 
+mod database;
 mod deliveries;
 mod engines;
 mod failures;
