@@ -165,6 +165,32 @@ fn devops_info_go() {
 }
 
 #[test]
+fn devops_info_go_is_small() {
+    if !have("go") {
+        return;
+    }
+    let bench = Bench::example("devops-info-go");
+    for (keep, most) in [
+        ("ca-certificates", 300_000),
+        ("ca-certificates,tzdata", 800_000),
+    ] {
+        let document = bench.document(["--keep", keep]);
+        let sizes = &document["sizes"];
+        let rows = sizes["rows"].as_array().unwrap();
+        let program = |row: &&Value| row["component"].as_str().unwrap().starts_with("program ");
+        let program = rows.iter().find(program).unwrap()["unpacked_bytes"]
+            .as_u64()
+            .unwrap();
+        let beside = sizes["unpacked_bytes"].as_u64().unwrap() - program;
+        assert!(beside <= most, "{keep}: {beside} bytes beside the program");
+    }
+    let wire = bench.document([""; 0])["sizes"]["wire_bytes"]
+        .as_u64()
+        .unwrap();
+    assert!(wire < 2_400_000, "{wire} bytes on the wire");
+}
+
+#[test]
 fn devops_info_rust() {
     info_service("devops-info-rust", "cargo", "");
 }
