@@ -6,4 +6,4 @@ mod run;
 
 pub(crate) use image::TestImage;
 pub(crate) use mask::masked;
-pub(crate) use run::{Jettison, Ran};
+pub(crate) use run::Jettison;
