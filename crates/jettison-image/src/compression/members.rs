@@ -92,13 +92,13 @@ impl<W: Write> Write for GzipWriter<W> {
 }
 
 /// The level of the member that begins at `offset`. 10 MB of program take about
-/// 0.7 CPU seconds so; level 11 and 12 gain 0.1 % over 10 for half as much again.
+/// 0.4 CPU seconds so; level 10 gains 2 % over 9 for twice the time, 12 another
+/// 0.3 % for three times.
 fn level_at(level: Level, offset: u64) -> i32 {
     match level {
         Level::Fixed(level) => level.clamp(1, 12),
         Level::Graded => match offset >> 20 {
-            0..6 => 10,
-            6..16 => 9,
+            0..16 => 9,
             16..64 => 7,
             _ => 6,
         },
