@@ -106,15 +106,7 @@ impl Transports {
                 let mut sink = ArchiveSink::new(Output::create(path).map_err(host)?);
                 write_docker_archive(&mut sink, &[(image, &names)], &self.limits)?;
                 sink.finish()?.finish().map_err(host)?;
-                Ok(Written {
-                    manifest_digest: None,
-                    names: names.iter().map(Reference::familiar).collect(),
-                    moved: Moved {
-                        blobs: image.layers.len() + 1,
-                        ..Moved::default()
-                    },
-                    conversions: unpacked(image),
-                })
+                Ok(in_docker_form(image, &names))
             }
         }
     }
@@ -175,15 +167,7 @@ impl Transports {
     pub fn load(&self, image: &Image, names: &[Reference]) -> Result<Written, TransportError> {
         self.daemon()?
             .load(image, names, &self.limits, &*self.progress)?;
-        Ok(Written {
-            manifest_digest: None,
-            names: names.iter().map(Reference::familiar).collect(),
-            moved: Moved {
-                blobs: image.layers.len() + 1,
-                ..Moved::default()
-            },
-            conversions: unpacked(image),
-        })
+        Ok(in_docker_form(image, names))
     }
 
     /// Sends an image to a registry under all the given names, which must be
@@ -357,6 +341,19 @@ fn layout_names(own: Option<&str>, further: &[Reference]) -> Vec<LayoutName> {
     }
     names.extend(further.iter().map(LayoutName::of));
     names
+}
+
+/// What became of an image in Docker's own form, which has no manifest.
+fn in_docker_form(image: &Image, names: &[Reference]) -> Written {
+    Written {
+        manifest_digest: None,
+        names: names.iter().map(Reference::familiar).collect(),
+        moved: Moved {
+            blobs: image.layers.len() + 1,
+            ..Moved::default()
+        },
+        conversions: unpacked(image),
+    }
 }
 
 /// What a docker-archive changes about an image.
