@@ -3,14 +3,18 @@
 //! Everything is read from bytes that are handed in; nothing here opens a file
 //! or runs a program (`ldd` does, which is why it is not used on foreign files).
 
+mod edge;
 mod elf;
 mod go;
 mod needs;
 mod program;
 mod rust;
+mod world;
 
+pub use edge::{Edge, How};
 pub use elf::{ElfError, ElfFacts, Linkage, Machine};
 pub use go::{GoBuild, GoModule};
 pub use needs::{Companion, Need, NeedState, needs};
 pub use program::Program;
 pub use rust::RustCrate;
+pub use world::World;

@@ -42,6 +42,6 @@ pub use path::{ImagePath, PathError};
 pub use platform::{Platform, PlatformParseError};
 pub use reference::{Reference, ReferenceError, ReferenceProblem};
 pub use tree::{
-    Budget, ContentHash, Follow, Hidden, IndexEntry, LayerIndex, LayerIndexBuilder, Node, NodeKind,
-    Origin, ResolveError, Tree,
+    Budget, ContentHash, FileContents, Follow, Hidden, IndexEntry, LayerIndex, LayerIndexBuilder,
+    Node, NodeKind, Origin, ResolveError, Tree,
 };

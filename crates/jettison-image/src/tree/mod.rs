@@ -4,6 +4,7 @@
 //! one table, parents first and children in byte order of their names, so a
 //! subtree is a range of it. Nothing is followed outside the root.
 
+mod contents;
 mod graph;
 mod index;
 mod merge;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use crate::{Error, Limits};
 use graph::{Graph, Inode, Inodes, NONE, Name, ROOT, name_bytes};
 
+pub use contents::FileContents;
 pub use index::{Budget, ContentHash, IndexEntry, LayerIndex, LayerIndexBuilder, NodeKind};
 pub use node::{Node, Origin};
 pub use resolve::{Follow, ResolveError};

@@ -1,0 +1,62 @@
+//! What a program finds around it when the image starts it.
+
+use std::collections::BTreeMap;
+
+use jettison_image::{FileContents, Follow, ImagePath, Node, Tree};
+
+/// An image as its programs see it.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// The merged tree.
+    pub tree: &'a Tree,
+    /// Its files.
+    pub contents: &'a dyn FileContents,
+    /// The environment that the image's program is started with.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The directory it is started in.
+    pub working_directory: &'a ImagePath,
+}
+
+impl<'a> World<'a> {
+    /// Where a command without a slash is found: the first executable file of
+    /// that name in `PATH`. With a slash: that path, from the working directory.
+    /// The path is as the search finds it; links are not followed.
+    pub fn command(&self, name: &[u8]) -> Option<ImagePath> {
+        if name.is_empty() {
+            return None;
+        }
+        if name.contains(&b'/') {
+            return self.executable(&self.below_working_directory(name)?);
+        }
+        let path = self
+            .environment
+            .get("PATH")
+            .map_or(DEFAULT_PATH, |path| path);
+        path.split(':').find_map(|directory| {
+            let directory = self.below_working_directory(directory.as_bytes())?;
+            self.executable(&directory.join(name).ok()?)
+        })
+    }
+
+    /// An absolute path as it is, a relative one from the working directory.
+    pub fn below_working_directory(&self, path: &[u8]) -> Option<ImagePath> {
+        if path.first() == Some(&b'/') {
+            return ImagePath::new(path).ok();
+        }
+        self.working_directory.join(path).ok()
+    }
+
+    /// The regular file that a path leads to.
+    pub fn file(&self, path: impl AsRef<[u8]>) -> Option<Node<'a>> {
+        let node = self.tree.resolve(path, Follow::All).ok()?;
+        node.is_file().then_some(node)
+    }
+
+    fn executable(&self, path: &ImagePath) -> Option<ImagePath> {
+        let node = self.file(path)?;
+        (node.mode() & 0o111 != 0).then(|| path.clone())
+    }
+}
+
+/// What Docker gives a container whose image sets no `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
