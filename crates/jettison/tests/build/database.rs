@@ -1,155 +1,14 @@
 //! The service that keeps users in PostgreSQL, against a real server with a
-//! certificate of a test authority.
+//! certificate of a test authority: in the sandbox, and in a Docker engine.
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command};
 
-use tempfile::TempDir;
+use serde_json::{Value, json};
 
-use crate::support::{Bench, have, output, provided, ran};
-
-/// A cluster of its own on loopback, stopped and removed with this value.
-struct Server {
-    folder: TempDir,
-    port: u16,
-    child: Child,
-}
-
-impl Server {
-    fn start(bin: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        let at = |name: &str| folder.path().join(name).display().to_string();
-        certificates(folder.path());
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        // PostgreSQL refuses to run as root.
-        let owner = match output("id", &["-u"]).trim() {
-            "0" => Some(output("id", &["-u", "nobody"]).trim().parse().unwrap()),
-            _ => None,
-        };
-        fs::create_dir(at("data")).unwrap();
-        fs::write(at("password"), "secret").unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        fs::set_permissions(at("server.key"), fs::Permissions::from_mode(0o600)).unwrap();
-        for name in ["data", "password", "server.key"] {
-            chown(at(name), owner, owner.map(|_| 65534)).unwrap();
-        }
-        let command = |program: &str| {
-            let program = format!("{bin}/{program}");
-            let mut command = match owner {
-                Some(_) => Command::new("setpriv"),
-                None => Command::new(&program),
-            };
-            if let Some(owner) = owner {
-                let ids = [
-                    format!("--reuid={owner}"),
-                    "--regid=65534".into(),
-                    "--clear-groups".into(),
-                ];
-                command.args(ids).arg(&program);
-            }
-            command
-                .current_dir("/")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null());
-            command
-        };
-        let made = command("initdb")
-            .args(["-D", &at("data"), "-U", "postgres", "-A", "scram-sha-256"])
-            .args(["--pwfile", &at("password"), "--no-sync", "--locale=C.UTF-8"])
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let child = command("postgres")
-            .args(["-D", &at("data"), "-p", &port.to_string()])
-            .args([
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "unix_socket_directories=",
-            ])
-            .args([
-                "-c",
-                "ssl=on",
-                "-c",
-                &format!("ssl_cert_file={}", at("server.pem")),
-            ])
-            .args([
-                "-c",
-                &format!("ssl_key_file={}", at("server.key")),
-                "-c",
-                "fsync=off",
-            ])
-            .stderr(fs::File::create(at("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let server = Self {
-            folder,
-            port,
-            child,
-        };
-        let begin = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let log = fs::read_to_string(server.file("log")).unwrap();
-            assert!(begin.elapsed() < Duration::from_secs(30), "{log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        server
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.folder.path().join(name).display().to_string()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // SIGINT: the fast shutdown.
-        Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status()
-            .ok();
-        self.child.wait().ok();
-    }
-}
-
-/// Two authorities, and a server's certificate for the name `db` of the first.
-fn certificates(folder: &Path) {
-    let run = |line: &str| {
-        let words: Vec<&str> = line.split(' ').collect();
-        let made = Command::new("openssl")
-            .args(words)
-            .current_dir(folder)
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-    };
-    for name in ["ca", "other"] {
-        run(&format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-{name} -keyout {name}.key -out {name}.pem"
-        ));
-    }
-    run(
-        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=db -keyout server.key -out server.csr",
-    );
-    fs::write(folder.join("extensions"), "subjectAltName=DNS:db\n").unwrap();
-    run(
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out server.pem",
-    );
-}
+use crate::ask::ask;
+use crate::engines::Shipped;
+use crate::postgres::Server;
+use crate::support::{Bench, have, provided, published, ran};
 
 #[test]
 fn crud_go() {
@@ -159,7 +18,7 @@ fn crud_go() {
     let Some(bin) = provided("JETTISON_TEST_POSTGRES_BIN") else {
         return;
     };
-    let server = Server::start(&bin);
+    let server = Server::start(&bin, &[]);
     let bench = Bench::example("crud-go");
     let service = format!("db=tcp:127.0.0.1:{}", server.port);
     let (ca, other) = (server.file("ca.pem"), server.file("other.pem"));
@@ -182,4 +41,116 @@ fn crud_go() {
     }
     let alone = build("require", &[]);
     alone.says(3, &["could not tell", "--service", "nothing was delivered"]);
+}
+
+/// One conversation with the service: what it answered, with what differs from
+/// one to the next masked.
+fn conversation(address: &str) -> Vec<(u16, String)> {
+    let mallory = json!({"username": "mallory", "email": "Mallory@example.org"}).to_string();
+    let renamed = json!({"username": "trudy", "email": "trudy@example.org"}).to_string();
+    let users = "/api/v1/users";
+    let mut answers = vec![
+        ask(address, "GET", "/health", ""),
+        ask(address, "GET", users, ""),
+    ];
+    let created = ask(address, "POST", users, &mallory);
+    let user: Value = serde_json::from_str(&created.1).unwrap();
+    // The zone comes from the image: Tallinn is two hours off in winter, three in summer.
+    let time = user["created_at"].as_str().unwrap();
+    assert!(
+        time.ends_with("+02:00") || time.ends_with("+03:00"),
+        "{time}"
+    );
+    let one = format!("{users}/{}", user["id"]);
+    answers.push(created);
+    for (method, path, body) in [
+        ("POST", users, mallory.as_str()),
+        ("POST", users, "{}"),
+        ("GET", &one, ""),
+        ("PUT", &one, &renamed),
+        ("GET", users, ""),
+        ("DELETE", &one, ""),
+        ("DELETE", &one, ""),
+        ("GET", users, ""),
+        ("GET", "/nothing", ""),
+    ] {
+        answers.push(ask(address, method, path, body));
+    }
+    let id = format!("\"id\":{}", user["id"]);
+    for (_, body) in &mut answers {
+        *body = body.replace(&id, "\"id\":1").replace(time, "NOW");
+    }
+    answers
+}
+
+/// A container of our own that ends with this value.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn crud_go_answers_alike_in_an_engine() {
+    if !have("go") || !have("openssl") || !have("setpriv") || !have("docker") {
+        return;
+    }
+    let Some(bin) = provided("JETTISON_TEST_POSTGRES_BIN") else {
+        return;
+    };
+    let Some(host) = provided("JETTISON_TEST_DOCKER_HOST") else {
+        return;
+    };
+    // Where a container finds this machine.
+    let gateway = ran(Command::new("docker").args(["--host", &host]).args([
+        "network",
+        "inspect",
+        "bridge",
+        "--format",
+        "{{(index .IPAM.Config 0).Gateway}}",
+    ]));
+    let gateway = gateway.stdout.trim();
+    if std::net::TcpListener::bind((gateway, 0)).is_err() {
+        println!("skipped: the engine has no bridge to this machine ({gateway:?})");
+        return;
+    }
+    let server = Server::start(&bin, &[gateway]);
+    let service = format!("db=tcp:127.0.0.1:{}", server.port);
+    let port = format!("POSTGRES_PORT={}", server.port);
+    let variables: Vec<&str> = [
+        "POSTGRES_HOST=db",
+        "POSTGRES_PASSWORD=secret",
+        "POSTGRES_SSL_MODE=verify-full",
+        &port,
+    ]
+    .into_iter()
+    .flat_map(|variable| ["--env", variable])
+    .collect();
+    let ca = server.file("ca.pem");
+    let flags = [&variables[..], &["--service", &service, "--ca", &ca]].concat();
+    let Some(shipped) = Shipped::build("crud-go", "go", &flags) else {
+        return;
+    };
+    let mut run = shipped.bench.jettison();
+    run.args(["run", &shipped.name, "--hardened", "--port", "0:8080"])
+        .args(["--service", &service])
+        .args(&variables);
+    let (child, address) = published(&mut run);
+    let running = Running(child);
+    let ours = conversation(&address);
+    drop(running);
+    assert_eq!(ours[0].0, 200, "{ours:?}");
+    let statuses: Vec<u16> = ours.iter().map(|(status, _)| *status).collect();
+    assert_eq!(
+        statuses,
+        [200, 200, 201, 409, 400, 200, 200, 200, 204, 404, 200, 404]
+    );
+
+    let known = format!("db:{gateway}");
+    let container = shipped.start_with(8080, &[&variables[..], &["--add-host", &known]].concat());
+    assert_eq!(conversation(&container.address(8080)), ours);
+    assert_eq!(container.stop(), "0");
 }

@@ -1,23 +1,23 @@
 //! What was proven here answers the same in a Docker engine.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::ask::ask;
 use crate::support::{Bench, have, output, provided, ran};
 
 /// A tag and a container that end with this value.
-struct Shipped {
+pub(crate) struct Shipped {
+    /// Has it in its store as well.
+    pub(crate) bench: Bench,
     host: String,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl Shipped {
     /// Builds an example with `-t` and these flags.
-    fn build(example: &str, program: &str, arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn build(example: &str, program: &str, arguments: &[&str]) -> Option<Self> {
         if !have(program) || !have("docker") {
             return None;
         }
@@ -30,7 +30,7 @@ impl Shipped {
             .args(["-t", &name])
             .args(arguments);
         ran(&mut command).says(0, &["whole", "in local store", "in engine at", &name]);
-        Some(Self { host, name })
+        Some(Self { bench, host, name })
     }
 
     fn docker(&self, arguments: &[&str]) -> String {
@@ -44,12 +44,18 @@ impl Shipped {
 
     /// Starts it as hardened as the sandbox does and returns where `port` is.
     fn start(&self, port: u16) -> Container<'_> {
+        self.start_with(port, &[])
+    }
+
+    pub(crate) fn start_with(&self, port: u16, more: &[&str]) -> Container<'_> {
         let port = port.to_string();
         let publish = format!("127.0.0.1::{port}");
         let flags = "run --detach --read-only --cap-drop ALL --publish";
         let flags: Vec<&str> = flags
             .split(' ')
-            .chain([publish.as_str(), &self.name])
+            .chain([publish.as_str()])
+            .chain(more.iter().copied())
+            .chain([self.name.as_str()])
             .collect();
         Container {
             image: self,
@@ -67,38 +73,23 @@ impl Drop for Shipped {
     }
 }
 
-struct Container<'a> {
+pub(crate) struct Container<'a> {
     image: &'a Shipped,
     id: String,
 }
 
 impl Container<'_> {
-    /// Status and body of a GET, as soon as it is answered.
-    fn get(&self, port: u16, path: &str) -> (u16, String) {
+    /// Where a port of it is published.
+    pub(crate) fn address(&self, port: u16) -> String {
         let published = self.image.docker(&["port", &self.id, &port.to_string()]);
-        let address = published.lines().next().unwrap().trim();
-        let begin = Instant::now();
-        loop {
-            if let Ok(mut stream) = TcpStream::connect(address) {
-                let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
-                stream.write_all(request.as_bytes()).unwrap();
-                let mut answer = String::new();
-                if stream.read_to_string(&mut answer).is_ok()
-                    && let Some((head, body)) = answer.split_once("\r\n\r\n")
-                {
-                    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-                    return (status, body.to_owned());
-                }
-            }
-            assert!(
-                begin.elapsed() < Duration::from_secs(20),
-                "no answer at {address}"
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        published.lines().next().unwrap().trim().to_owned()
     }
 
-    fn stop(&self) -> String {
+    fn get(&self, port: u16, path: &str) -> (u16, String) {
+        ask(&self.address(port), "GET", path, "")
+    }
+
+    pub(crate) fn stop(&self) -> String {
         self.image.docker(&["stop", &self.id]);
         let format = "{{.State.ExitCode}}";
         let code = self

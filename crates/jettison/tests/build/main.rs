@@ -8,8 +8,11 @@
     reason = "a test that could not run says so aloud"
 )]
 
+mod ask;
+mod companions;
 mod database;
 mod deliveries;
 mod engines;
 mod failures;
+mod postgres;
 mod support;

@@ -3,8 +3,9 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -70,10 +71,20 @@ impl Bench {
     /// `jettison build` of the project, with the machine's toolchain and no
     /// engine in reach.
     pub(crate) fn command(&self) -> Command {
+        let mut command = self.jettison();
+        command.arg("build").arg(self.project());
+        if self.project.starts_with(self.folder.path()) {
+            return command;
+        }
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
+        command.env("CARGO_TARGET_DIR", target);
+        command
+    }
+
+    /// The binary with this store, in the folder.
+    pub(crate) fn jettison(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jettison"));
         command
-            .arg("build")
-            .arg(self.project())
             .env("JETTISON_STORE", self.path("store"))
             .env("DOCKER_HOST", "unix:///nonexistent/engine.sock")
             .current_dir(self.folder.path())
@@ -84,11 +95,6 @@ impl Bench {
                 command.env_remove(name);
             }
         }
-        if self.project.starts_with(self.folder.path()) {
-            return command;
-        }
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
-        command.env("CARGO_TARGET_DIR", target);
         command
     }
 
@@ -137,6 +143,25 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
     };
     assert!(!ran.text().contains("panicked at"), "{}", ran.text());
     ran
+}
+
+/// Starts a `run` that publishes a port; where it is.
+#[track_caller]
+pub(crate) fn published(command: &mut Command) -> (Child, String) {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    let address = lines.find_map(|line| {
+        let line = line.unwrap();
+        let address = line.split_once(" leads to").map(|(a, _)| a.to_owned());
+        said.push(line);
+        address
+    });
+    std::thread::spawn(move || lines.for_each(drop));
+    let Some(address) = address else {
+        panic!("nothing is published: {}", said.join("\n"));
+    };
+    (child, address)
 }
 
 /// The output of another program, which must end well.
