@@ -22,7 +22,7 @@ use jettison_sandbox::{ContainerSpec, Options, Profile, Sandbox, Tier};
 
 use crate::Context;
 use crate::build::{exposed_ports, healthcheck_argv};
-use crate::surroundings::Surroundings;
+use crate::surroundings::{Service, ServiceKind, Surroundings};
 use container::{SandboxRunner, signal_number};
 use judge::{Judgement, Questions, judge};
 use root::prepare_root;
@@ -157,6 +157,14 @@ fn without_sandbox(
         let reason = format!("no sandbox for other people's programs: {reason}");
         return Ok(unrun(request, platform, reason));
     };
+    let services = &request.surroundings.services;
+    let companion = |service: &&Service| matches!(service.kind, ServiceKind::Image { .. });
+    if let Some(service) = services.iter().find(companion) {
+        let name = &service.name;
+        let reason =
+            format!("service {name} is other people's program, with no sandbox for it: {reason}");
+        return Ok(unrun(request, platform, reason));
+    }
     let options = Options {
         tier: Some(Tier::Unisolated),
         ..options.clone()
@@ -174,7 +182,13 @@ fn without_sandbox(
         spec,
         stop_signal: signal_number(request.image.config.run.stop_signal.as_deref()),
     };
-    let judgement = judge(&runner, &questions(request))?;
+    let mut judgement = judge(&runner, &questions(request))?;
+    for service in services {
+        judgement.notes.push(format!(
+            "service {} is not known under that name to a program that runs unisolated",
+            service.name
+        ));
+    }
     Ok(proof(
         request,
         platform,

@@ -16,3 +16,4 @@ mod engines;
 mod failures;
 mod postgres;
 mod support;
+mod users;
