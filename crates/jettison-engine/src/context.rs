@@ -36,8 +36,6 @@ impl Context {
 
     /// A directory beside the store for what is not worth keeping.
     pub(crate) fn scratch(&self) -> Result<PathBuf, StoreError> {
-        let path = self.store().path().join("scratch");
-        std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
-        Ok(path)
+        self.store().scratch()
     }
 }

@@ -41,6 +41,24 @@ const NEEDS: &[Need] = &[
         tests: "the merged tree",
     },
     Need {
+        package: "podman",
+        program: "podman",
+        why: "the other engine that answers Docker's API",
+        tests: "load into and read from podman's service",
+    },
+    Need {
+        package: "apache2-utils",
+        program: "htpasswd",
+        why: "a registry's own list of users",
+        tests: "docker:// transport: passwords, credential helpers",
+    },
+    Need {
+        package: "zstd",
+        program: "zstd",
+        why: "an independent maker of zstd",
+        tests: "archives that are packed as a whole",
+    },
+    Need {
         package: "postgresql",
         program: "postgres",
         why: "a real service over TLS",

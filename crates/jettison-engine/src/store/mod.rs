@@ -94,6 +94,13 @@ impl Store {
         &self.inner.path
     }
 
+    /// A directory beside the blobs for what is not worth keeping.
+    pub(crate) fn scratch(&self) -> Result<PathBuf, StoreError> {
+        let path = self.inner.path.join("scratch");
+        std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
+        Ok(path)
+    }
+
     /// Writes a small file of the store so that readers see the old content or
     /// the new one, never a part.
     fn replace(&self, directory: &Directory, name: &str, content: &[u8]) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jettison_image::layout::{Archive, Files, ReadSeek, Sink, StoredFile};
 use jettison_image::{Error, escape};
 
-use crate::files::{Directory, open_named};
+use crate::files::Directory;
 
 /// An archive, opened once and read at any place.
 pub(super) struct HostArchive {
@@ -18,10 +18,10 @@ pub(super) struct HostArchive {
 }
 
 impl HostArchive {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            file: Arc::new(open_named(path)?),
-        })
+    pub(super) fn of(file: File) -> Self {
+        Self {
+            file: Arc::new(file),
+        }
     }
 }
 

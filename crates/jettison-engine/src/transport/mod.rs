@@ -10,8 +10,10 @@ mod error;
 mod host_files;
 mod location;
 mod open;
+mod pack;
 mod parallel;
 mod registry;
+mod spool;
 mod whole;
 mod write;
 

@@ -9,6 +9,7 @@ use jettison_image::{Descriptor, Image, ManifestOrIndex, Platform, Reference, es
 use super::host_files::{HostArchive, HostDirectory};
 use super::location::is_id;
 use super::registry::{RegistrySource, Repository};
+use super::spool::open_archive;
 use super::{DaemonError, Location, RegistryError, TransportError, Transports, parallel};
 use crate::store_source::StoreSource;
 
@@ -232,8 +233,9 @@ impl Transports {
         };
         let limits = &self.limits;
         let archive = |path: &std::path::Path| -> Result<Arc<dyn Files>, TransportError> {
-            let archive = HostArchive::open(path).map_err(host)?;
-            let files = ArchiveFiles::index(Box::new(archive), limits);
+            let scratch = || self.store.scratch().map_err(std::io::Error::other);
+            let file = open_archive(path, scratch, limits, &*self.progress).map_err(host)?;
+            let files = ArchiveFiles::index(Box::new(HostArchive::of(file)), limits);
             Ok(Arc::new(files.map_err(|error| find(error.into()))?))
         };
         let oci = |files: Arc<dyn Files>, name: &Option<String>| {

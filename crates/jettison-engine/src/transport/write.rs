@@ -173,13 +173,20 @@ impl Transports {
     /// Sends an image to a registry under all the given names, which must be
     /// of one repository; each name moves when everything it needs is there.
     pub fn push(&self, opened: &Opened, names: &[Reference]) -> Result<Written, TransportError> {
-        let image = &opened.image;
         let Some(first) = names.first() else {
             return Err(TransportError::Destination {
                 location: "registry".to_owned(),
                 problem: "no name to push to".to_owned(),
             });
         };
+        // What lies in a registry, or is asked for by its digest, keeps that digest.
+        let keeps_digest =
+            opened.repository.is_some() || names.iter().any(|name| name.digest().is_some());
+        let (image, conversions) = match keeps_digest {
+            true => (opened.image.clone(), Vec::new()),
+            false => self.as_packed(&opened.image)?,
+        };
+        let image = &image;
         for name in names {
             if name
                 .digest()
@@ -245,7 +252,7 @@ impl Transports {
             moved: moved
                 .into_inner()
                 .unwrap_or_else(|poisoned| poisoned.into_inner()),
-            conversions: Vec::new(),
+            conversions,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Where the engine listens: DOCKER_HOST, docker's contexts, the usual
 //! sockets, podman's.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use jettison_image::Digest;
@@ -96,7 +97,10 @@ pub(in crate::transport) fn find(environment: &Environment) -> Result<Found, Dae
             tls: None,
         });
     }
-    match sockets.iter().find(|socket| socket.exists()) {
+    // A socket may outlive its engine, or be somebody else's: one that answers is better.
+    let answers = |socket: &&PathBuf| UnixStream::connect(socket).is_ok();
+    let there = || sockets.iter().find(|socket| socket.exists());
+    match sockets.iter().find(answers).or_else(there) {
         Some(socket) => Ok(Found {
             host: format!("unix://{}", socket.display()),
             tls: None,

@@ -122,7 +122,7 @@ pub(super) fn find(
         };
         let file: AuthFile = serde_json::from_slice(&json)
             .map_err(|error| fail(format!("{}: {error}", path.display())))?;
-        if let Some(found) = in_file(&file, registry, repository).map_err(fail)? {
+        if let Some(found) = in_file(environment, &file, registry, repository).map_err(fail)? {
             return Ok(Some(found));
         }
     }
@@ -150,6 +150,7 @@ fn files(environment: &Environment) -> Vec<PathBuf> {
 }
 
 fn in_file(
+    environment: &Environment,
     file: &AuthFile,
     registry: &str,
     repository: &str,
@@ -163,7 +164,7 @@ fn in_file(
     if let Some(helper) = helper
         .or(file.creds_store.as_ref())
         .filter(|name| !name.is_empty())
-        && let Some(found) = ask_helper(helper, key)?
+        && let Some(found) = ask_helper(environment, helper, key)?
     {
         return Ok(Some(found));
     }
@@ -230,7 +231,11 @@ impl AuthEntry {
 
 /// Runs `docker-credential-NAME get` (docker-credential-helpers' protocol):
 /// the server on stdin, JSON on stdout, a failure with a known text when there is nothing.
-fn ask_helper(name: &str, server: &str) -> Result<Option<Credentials>, String> {
+fn ask_helper(
+    environment: &Environment,
+    name: &str,
+    server: &str,
+) -> Result<Option<Credentials>, String> {
     if !name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
@@ -239,7 +244,12 @@ fn ask_helper(name: &str, server: &str) -> Result<Option<Credentials>, String> {
     }
     let program = format!("docker-credential-{name}");
     let fail = |problem: String| format!("{program}: {problem}");
-    let mut child = Command::new(&program)
+    let mut command = Command::new(&program);
+    if let Some(path) = environment.variable("PATH") {
+        // Where it is looked for, too.
+        command.env("PATH", path);
+    }
+    let mut child = command
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -302,7 +312,7 @@ mod tests {
         #[track_caller]
         fn check(config: &str, registry: &str, repository: &str, expected: Option<&str>) {
             let file: AuthFile = serde_json::from_str(config).unwrap();
-            let found = in_file(&file, registry, repository)
+            let found = in_file(&Environment::default(), &file, registry, repository)
                 .unwrap()
                 .map(|found| match found {
                     Credentials::Password { user, password } => format!("{user}:{password}"),
@@ -337,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_helper_name_is_no_path() {
-        assert!(ask_helper("../../tmp/x", "r.test").is_err());
-        assert!(ask_helper("surely-not-installed", "r.test").is_err());
+        assert!(ask_helper(&Environment::default(), "../../tmp/x", "r.test").is_err());
+        assert!(ask_helper(&Environment::default(), "surely-not-installed", "r.test").is_err());
     }
 }
