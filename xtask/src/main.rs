@@ -1,4 +1,4 @@
-//! `cargo xtask`: layers, generated docs, the test set-up, benchmarks, the release binary.
+//! `cargo xtask`: layers, generated docs, the test set-up, cases, benchmarks, the release binary.
 //!
 //! It stands beside the product: no crate uses it and it uses no crate of the product, so that it builds in seconds and
 //! still works when the product does not compile.
@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod cases;
 mod dist;
 mod docs;
 mod layers;
@@ -28,6 +29,7 @@ Commands:
   layers             Check the floors of the crates and the invariants of the sources
   test               Run all tests, with the services that they need
   docs [--check]     Write the generated pages and tables, or fail when they are stale
+  cases [NAME…]      Slim real images and check that they still work
   bench [NAME…]      Measure a release build and write docs/results/NAME.json
   dist               Build the release binary, one static file
 ";
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         "layers" => layers::run(rest),
         "test" => test::run(rest),
         "docs" => docs::run(rest),
+        "cases" => cases::run(rest),
         "bench" => bench::run(rest),
         // Parts of the benches that need a process of their own.
         "baseline" => bench::baseline::run(rest),

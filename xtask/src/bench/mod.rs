@@ -10,7 +10,7 @@ mod machine;
 pub(crate) mod measure;
 mod peers;
 mod rebuild;
-mod record;
+pub(crate) mod record;
 mod tar_walk;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 //! `JETTISON_TEST_POSTGRES_BIN` (the folder of `initdb` and `pg_ctl`). Without a variable the service is not there, and the
 //! test prints `skipped: why`.
 
-mod docker;
+pub(crate) mod docker;
 mod examples;
 mod needs;
 mod registry;

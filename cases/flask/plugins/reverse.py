@@ -1,0 +1,1 @@
+def run(text): return text[::-1]

@@ -1,0 +1,4 @@
+import codecs
+
+
+def run(text): return codecs.encode(text, "rot13")

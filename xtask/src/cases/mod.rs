@@ -1,0 +1,346 @@
+//! `cargo xtask cases`: real images in ordinary bloated style, built and judged by the Docker engine, each with checks that go
+//! deeper than what the slimmer is told. `cases/README.md` says how a case is written.
+
+mod answer;
+mod base;
+mod case;
+mod client;
+mod deeds;
+mod judge;
+mod laws;
+mod made;
+mod original;
+mod result;
+mod scene;
+mod slimmer;
+mod step;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use case::Case;
+use client::Client;
+use judge::Answers;
+use original::{Original, Workshop};
+use result::{Outcome, Row};
+use slimmer::Hints;
+use tree::Tree;
+
+use crate::test::docker::Engine;
+use crate::{Problem, processes, workspace};
+
+const HELP: &str = "\
+Usage: cargo xtask cases [NAME…] [--hints none|full] [--fast] [--keep] [--originals] [--sabotage] [--list]
+
+Builds the cases' images, asks the originals, slims them, and asks the small images the same. A run of all cases in both
+modes is written to docs/results/cases.json.
+  --hints MODE   Only with no hints, or only at full traffic
+  --fast         Only the cases that are small and quick
+  --keep         Keep the small images, plans and evidence
+  --originals    Only build and ask the originals
+  --sabotage     Instead of slimming, take one file away that matters, and see that the checks notice
+  --list         List the cases
+";
+
+/// What is done with a case once its original is known to be good.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Slim,
+    Sabotage,
+    Nothing,
+}
+
+struct Options {
+    names: Vec<String>,
+    modes: Vec<Hints>,
+    fast: bool,
+    keep: bool,
+    deed: Deed,
+}
+
+/// Runs the cases; an error when one is not as it should be.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
+    let root = workspace::root();
+    let Some(options) = read_options(arguments)? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    let mut cases = Case::all(&root.join("cases"))?;
+    if arguments.iter().any(|argument| argument == "--list") {
+        cases.iter().for_each(|case| {
+            println!(
+                "{:12} {:3} checks  {}",
+                case.name,
+                case.checks.len(),
+                case.what
+            );
+        });
+        return Ok(());
+    }
+    if let Some(name) = options
+        .names
+        .iter()
+        .find(|name| !cases.iter().any(|case| case.name == **name))
+    {
+        return Err(format!("no such case: {name}").into());
+    }
+    let of_all = cases.len();
+    cases.retain(|case| options.names.is_empty() || options.names.contains(&case.name));
+    cases.retain(|case| !options.fast || case.fast);
+    processes::watch_interrupts()?;
+    let program = match options.deed {
+        Deed::Slim => Some(slimming_jettison(&root)?),
+        Deed::Sabotage | Deed::Nothing => None,
+    };
+    let is_everything = cases.len() == of_all && options.modes.len() == 2;
+    let folder = tempfile::Builder::new()
+        .prefix("jettison-cases-")
+        .tempdir_in("/var/tmp")?;
+    let engine = Engine::provide(folder.path())?;
+    let client = Client::new(&engine.host);
+    let workshop = Workshop {
+        client: &client,
+        cases: root.join("cases"),
+        cache: cache()?,
+    };
+    let results = match options.keep {
+        true => workshop.cache.join("results"),
+        false => folder.path().join("results"),
+    };
+    std::fs::create_dir_all(&results)?;
+    let mut rows = Vec::new();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        match one(&workshop, case, &options, program.as_deref(), &results) {
+            Ok(row) => rows.extend(row),
+            Err(problem) => {
+                processes::go_on()?;
+                println!("  DEFECT {problem}");
+                wrong.push(case.name.clone());
+            }
+        }
+    }
+    drop(engine);
+    if options.deed == Deed::Slim {
+        let record = result::record(&rows);
+        print!("\n{record}");
+        if is_everything && wrong.is_empty() {
+            record.write(&root.join("docs/results/cases.json"), 1)?;
+            crate::docs::run(&[])?;
+        }
+        for row in &rows {
+            let lies = row.outcomes.iter().any(Outcome::is_false_success);
+            lies.then(|| wrong.push(format!("{} (false success)", row.what)));
+        }
+    }
+    match wrong.as_slice() {
+        [] => Ok(()),
+        wrong => Err(format!("not as it should be: {}", wrong.join(", ")).into()),
+    }
+}
+
+/// One case from its sources to its rows.
+fn one(
+    workshop: &Workshop<'_>,
+    case: &Case,
+    options: &Options,
+    program: Option<&Path>,
+    results: &Path,
+) -> Result<Option<Row>, Problem> {
+    println!("\n{}: {}", case.name, case.what);
+    let client = workshop.client;
+    let begun = Instant::now();
+    let original = workshop.original(case)?;
+    let built_s = begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
+    let kept = workshop.answers(case, &original)?;
+    let answers = judge::answers_of_original(client, case, &original.tag, &kept)?;
+    let tree = Tree::export(client, &original.tag)?;
+    println!(
+        "  original: {:.0} MB, all {} checks pass ({built_s:.1} s to have it, {:.1} s to ask it)",
+        tree.size_bytes() as f64 / 1e6,
+        case.checks.len(),
+        begun.elapsed().as_secs_f64(),
+    );
+    match (options.deed, program) {
+        (Deed::Sabotage, _) => sabotage(client, case, &original, &answers).map(|()| None),
+        (Deed::Slim, Some(program)) => {
+            let mut row = Row {
+                what: case.what.clone(),
+                original_bytes: tree.size_bytes(),
+                outcomes: Vec::new(),
+            };
+            for hints in &options.modes {
+                let slimmed = slimmer::jettison(program, client, case, &original, *hints, results)?;
+                let outcome = ask_small(client, case, *hints, &slimmed, &answers, &tree)?;
+                show(&outcome, &slimmed.last_words);
+                if let (Some(tag), false) = (&slimmed.tag, options.keep) {
+                    client.succeeds(&["image", "rm", "--force", tag]);
+                }
+                row.outcomes.push(outcome);
+            }
+            Ok(Some(row))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A small image that is not there has passed nothing.
+fn ask_small(
+    client: &Client,
+    case: &Case,
+    hints: Hints,
+    slimmed: &slimmer::Slimmed,
+    answers: &Answers,
+    original: &Tree,
+) -> Result<Outcome, Problem> {
+    let Some(tag) = &slimmed.tag else {
+        let tally = judge::Tally {
+            passed: 0,
+            total: case.checks.len(),
+            faults: Vec::new(),
+        };
+        return Ok(Outcome::new(hints, slimmed, tally));
+    };
+    let (tally, _) = judge::judge(client, case, tag, Some(answers))?;
+    let tree = Tree::export(client, tag)?;
+    let mut outcome = Outcome::new(hints, slimmed, tally);
+    outcome.small_bytes = Some(tree.size_bytes());
+    outcome.broken = laws::broken(original, &tree, &slimmed.rewritten);
+    Ok(outcome)
+}
+
+fn show(outcome: &Outcome, last_words: &str) {
+    let size = outcome.small_bytes.map_or_else(
+        || "no image".to_owned(),
+        |bytes| format!("{:.1} MB", bytes as f64 / 1e6),
+    );
+    println!(
+        "  {:4} hints: {} ({}), {} of {} checks, {size}, {:.1} s{}",
+        outcome.hints.name(),
+        outcome.verdict(),
+        outcome.exit,
+        outcome.passed,
+        outcome.total,
+        outcome.wall_s,
+        if outcome.is_false_success() {
+            "  FALSE SUCCESS"
+        } else {
+            ""
+        },
+    );
+    for fault in &outcome.faults {
+        println!("      {fault}");
+    }
+    for law in &outcome.broken {
+        println!("      law: {law}");
+    }
+    if outcome.exit != 0 {
+        println!("      it said: {last_words}");
+    }
+}
+
+/// Takes one path away after the other. Checks that do not notice are a defect.
+fn sabotage(
+    client: &Client,
+    case: &Case,
+    original: &Original,
+    answers: &Answers,
+) -> Result<(), Problem> {
+    if case.sabotage.is_empty() {
+        return Err("nothing is said that could be taken away".into());
+    }
+    let mut unnoticed = Vec::new();
+    for (number, path) in case.sabotage.iter().enumerate() {
+        let tag = slimmer::saboteur(client, original, case, path, number)?;
+        let judged = judge::judge(client, case, &tag, Some(answers));
+        client.succeeds(&["image", "rm", "--force", &tag]);
+        let (tally, _) = judged?;
+        println!(
+            "  without {path}: {} of {} checks",
+            tally.passed, tally.total
+        );
+        for fault in &tally.faults {
+            println!("      {fault}");
+        }
+        if tally.is_whole() {
+            unnoticed.push(path.as_str());
+        }
+    }
+    match unnoticed.as_slice() {
+        [] => Ok(()),
+        paths => Err(format!("no check notices that there is no {}", paths.join(", ")).into()),
+    }
+}
+
+/// A release build that knows `slim`.
+fn slimming_jettison(root: &Path) -> Result<PathBuf, Problem> {
+    let built = workspace::cargo()
+        .args(["build", "--release", "--locked", "--package", "jettison"])
+        .current_dir(root)
+        .status()?;
+    if !built.success() {
+        return Err("the release build failed".into());
+    }
+    let program = workspace::target_dir(root)?.join("release/jettison");
+    match knows_slim(&program) {
+        true => Ok(program),
+        false => {
+            Err("jettison does not know `slim`; --originals and --sabotage need no slimmer".into())
+        }
+    }
+}
+
+fn knows_slim(program: &Path) -> bool {
+    Command::new(program)
+        .args(["slim", "--help"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+/// Outside the checkout: originals are larger than everything that is built from it.
+fn cache() -> Result<PathBuf, Problem> {
+    let base = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
+        (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
+        (_, Some(home)) => PathBuf::from(home).join(".cache"),
+        _ => return Err("neither XDG_CACHE_HOME nor HOME is set".into()),
+    };
+    let cache = base.join("jettison-cases");
+    std::fs::create_dir_all(&cache)?;
+    Ok(cache)
+}
+
+fn read_options(arguments: &[String]) -> Result<Option<Options>, Problem> {
+    let mut options = Options {
+        names: Vec::new(),
+        modes: vec![Hints::None, Hints::Full],
+        fast: false,
+        keep: false,
+        deed: Deed::Slim,
+    };
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--hints" => {
+                options.modes = match arguments.next().map(String::as_str) {
+                    Some("none") => vec![Hints::None],
+                    Some("full") => vec![Hints::Full],
+                    _ => return Err("--hints wants none or full".into()),
+                }
+            }
+            "--fast" => options.fast = true,
+            "--keep" => options.keep = true,
+            "--originals" => options.deed = Deed::Nothing,
+            "--sabotage" => options.deed = Deed::Sabotage,
+            "--list" => {}
+            "--help" | "-h" => return Ok(None),
+            option if option.starts_with('-') => {
+                return Err(format!("cases: no such option: {option}\n\n{HELP}").into());
+            }
+            name => options.names.push(name.to_owned()),
+        }
+    }
+    Ok(Some(options))
+}
