@@ -52,31 +52,16 @@ impl Answer {
             return Some(format!("has `{present}`: {}", self.excerpt()));
         }
         match original {
-            Some(original) if expect.same && original.text != self.text => Some(format!(
-                "differs: {} instead of {}",
-                self.excerpt(),
-                original.excerpt()
-            )),
+            Some(original) if expect.same && original.text != self.text => {
+                let (is, was) = first_difference(&self.text, &original.text);
+                Some(format!("differs: {} instead of {}", short(is), short(was)))
+            }
             _ => None,
         }
     }
 
     /// Enough to see what happened, on one line.
     fn excerpt(&self) -> String {
-        let short = |text: &str| -> String {
-            let line = text.trim().escape_debug().to_string();
-            match line.char_indices().nth(240) {
-                // The end of an error says more than its beginning.
-                Some(_) => format!(
-                    "{}…{}",
-                    line.chars().take(80).collect::<String>(),
-                    line.chars()
-                        .skip(line.chars().count().saturating_sub(160))
-                        .collect::<String>()
-                ),
-                None => line,
-            }
-        };
         match self.aside.is_empty() {
             true => short(&self.text),
             false => format!("{} / {}", short(&self.text), short(&self.aside)),
@@ -95,6 +80,26 @@ impl Answer {
             aside: String::new(),
         })
     }
+}
+
+/// The first line that is not the same.
+fn first_difference<'a>(is: &'a str, was: &'a str) -> (&'a str, &'a str) {
+    let mut pairs = is.lines().zip(was.lines());
+    pairs.find(|(is, was)| is != was).unwrap_or_else(|| {
+        let common = is.lines().count().min(was.lines().count());
+        let next = |text: &'a str| text.lines().nth(common).unwrap_or("its end");
+        (next(is), next(was))
+    })
+}
+
+/// On one line, both ends of it: the end of an error says more than its beginning.
+fn short(text: &str) -> String {
+    let line: Vec<char> = text.trim().escape_debug().collect();
+    if line.len() <= 240 {
+        return line.into_iter().collect();
+    }
+    let (first, last) = (&line[..80], &line[line.len() - 160..]);
+    first.iter().chain(&['…']).chain(last).collect()
 }
 
 #[cfg(test)]
