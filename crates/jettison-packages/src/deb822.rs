@@ -27,6 +27,14 @@ impl Paragraph {
             .map(|(_, value)| self.text[value.clone()].trim())
     }
 
+    /// The values of a field that may be given several times.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields
+            .iter()
+            .filter(move |(field, _)| self.text[field.clone()].eq_ignore_ascii_case(name))
+            .map(|(_, value)| self.text[value.clone()].trim())
+    }
+
     /// True when a field is given more than once.
     pub(crate) fn repeats(&self, name: &str) -> bool {
         let same =

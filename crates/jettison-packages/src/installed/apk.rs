@@ -3,6 +3,7 @@
 
 use jettison_image::ImagePath;
 
+use super::needs::Wants;
 use super::owners::{Claim, Draft};
 use super::{Package, PackageKind, Scan, known, package};
 
@@ -23,18 +24,19 @@ pub(super) fn scan(scan: &mut Scan<'_>) {
 }
 
 fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8]) {
-    let mut open: Option<(Package, Vec<ImagePath>)> = None;
+    let mut open: Option<(Package, Vec<ImagePath>, Wants)> = None;
     let mut directory = ImagePath::root();
     let ended = std::iter::once(&b""[..]);
     for line in content.split(|&byte| byte == b'\n').chain(ended) {
         if line.is_empty() {
-            if let Some((package, paths)) = open.take() {
+            if let Some((package, paths, wants)) = open.take() {
                 if package.version.is_empty() {
                     scan.note(record, format_args!("{} has no version", package.name));
                 } else {
                     scan.push(Draft {
                         package,
-                        claim: Claim::Paths(paths),
+                        claim: Claim::paths(paths),
+                        wants,
                     });
                 }
             }
@@ -47,17 +49,33 @@ fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8]) {
         if *letter == b'P' || open.is_none() {
             directory = ImagePath::root();
         }
-        let (package, paths) =
-            open.get_or_insert_with(|| (package(PackageKind::Apk, "", "", record), Vec::new()));
+        let (package, paths, wants) = open.get_or_insert_with(|| {
+            let package = package(PackageKind::Apk, "", "", record);
+            (package, Vec::new(), Wants::default())
+        });
         match letter {
             b'P' => package.name = text(),
             b'V' => package.version = text(),
             b'A' => package.architecture = Some(text()),
             b'L' => package.licence = Some(text()),
             b'o' => package.source = Some((text(), None)),
+            b'D' => {
+                let text = text();
+                // A leading `!` names a conflict.
+                let names = words(&text).filter(|name| !name.starts_with('!'));
+                wants.needs = scan.wants(record, names);
+            }
+            b'p' => wants.provides = scan.names(record, words(&text())),
             b'F' => directory = ImagePath::new(value).unwrap_or_else(|_| ImagePath::root()),
             b'R' => paths.extend(scan.claim(record, directory.join(value).ok().into_iter())),
             _ => {}
         }
     }
+}
+
+/// Names without the versions that are asked for or offered.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_ascii_whitespace()
+        .filter_map(|word| word.split(['=', '<', '>', '~', '@']).next())
+        .filter(|name| !name.is_empty())
 }

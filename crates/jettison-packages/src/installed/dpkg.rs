@@ -5,9 +5,11 @@ use std::collections::HashMap;
 
 use jettison_image::ImagePath;
 
+use super::needs::{Want, Wants};
 use super::owners::{Claim, Draft};
 use super::{PackageKind, Scan, known, package};
 use crate::deb822::{Paragraph, Paragraphs};
+use crate::index::parse_relations;
 
 const STATUS: &str = "var/lib/dpkg/status";
 const STATUS_D: &str = "var/lib/dpkg/status.d/";
@@ -187,10 +189,33 @@ fn push(scan: &mut Scan<'_>, record: &ImagePath, paragraph: &Paragraph, paths: V
         ),
         None => (source, None),
     });
+    let mut wants = Wants::default();
+    for field in ["Pre-Depends", "Depends"] {
+        wants
+            .needs
+            .extend(alternatives(scan, record, paragraph, field));
+    }
+    wants.recommends = alternatives(scan, record, paragraph, "Recommends");
+    wants.provides = alternatives(scan, record, paragraph, "Provides").concat();
     scan.push(Draft {
         package,
-        claim: Claim::Paths(paths),
+        claim: Claim::paths(paths),
+        wants,
     });
+}
+
+fn alternatives(
+    scan: &mut Scan<'_>,
+    record: &ImagePath,
+    paragraph: &Paragraph,
+    field: &str,
+) -> Vec<Want> {
+    let groups = parse_relations(paragraph.get(field).unwrap_or_default());
+    let mut held = Vec::with_capacity(groups.len());
+    for group in groups {
+        held.push(scan.names(record, group.iter().map(|one| one.name.as_str())));
+    }
+    held
 }
 
 /// Three lines each: the path, where it was moved to, and by which package

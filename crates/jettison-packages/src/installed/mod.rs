@@ -7,14 +7,17 @@
 
 mod apk;
 mod dpkg;
+mod needs;
 mod node;
 mod os_release;
 mod owners;
 mod purl;
 mod python;
+mod requirement;
 mod rpm;
 mod ruby;
 mod tree_files;
+mod units;
 
 #[cfg(test)]
 mod tests;
@@ -26,8 +29,10 @@ use jettison_image::ImagePath;
 pub use os_release::OsRelease;
 pub use owners::Ownership;
 pub use tree_files::TreeFiles;
+pub use units::{Unit, UnitKind};
 
 use crate::PackageLimits;
+use needs::Want;
 use owners::{Draft, Owners};
 
 /// The merged file tree of an image, as far as packages need it.
@@ -51,6 +56,7 @@ pub fn is_database(path: &[u8]) -> bool {
         || rpm::is_database(path)
         || python::is_database(path)
         || node::is_database(path)
+        || ruby::is_record(path)
         || os_release::PATHS
             .iter()
             .any(|known| known.as_bytes() == path)
@@ -117,6 +123,9 @@ pub struct Package {
     /// that, and counted or matched a second time it would be noise.
     pub within: Option<usize>,
     files: Vec<u32>,
+    directories: Vec<u32>,
+    needs: Vec<usize>,
+    recommended: Vec<usize>,
     of: PurlContext,
 }
 
@@ -143,6 +152,7 @@ pub struct Installed {
     /// What could not be read, one line each, escaped.
     pub notes: Vec<String>,
     owners: Owners,
+    units: Vec<Unit>,
 }
 
 impl Installed {
@@ -153,9 +163,57 @@ impl Installed {
         Some((&self.packages[index], how))
     }
 
+    /// [`owner`](Self::owner), as an index of [`packages`](Self::packages).
+    pub fn owner_index(&self, path: &ImagePath) -> Option<usize> {
+        Some(self.owners.find(path)?.0)
+    }
+
     /// The files of a package that are in the tree, sorted.
     pub fn files(&self, package: &Package) -> impl Iterator<Item = &ImagePath> {
         package.files.iter().map(|&at| self.owners.path(at))
+    }
+
+    /// The directories of the tree that a package lists, sorted: an empty one
+    /// may be what a program writes to.
+    pub fn directories(&self, package: &Package) -> impl Iterator<Item = &ImagePath> {
+        package
+            .directories
+            .iter()
+            .map(|&at| self.owners.directory(at))
+    }
+
+    /// The packages that list a directory of the tree, as indexes.
+    pub fn directory_owners(&self, path: &ImagePath) -> impl Iterator<Item = usize> {
+        self.owners.of_directory(path)
+    }
+
+    /// What a package needs to work, as indexes of
+    /// [`packages`](Self::packages), sorted; only what this image has.
+    pub fn dependencies(&self, index: usize) -> &[usize] {
+        &self.packages[index].needs
+    }
+
+    /// What a package works better with: Debian's and rpm's recommendations,
+    /// and what an extra for developers of a Python distribution asks for.
+    pub fn recommended(&self, index: usize) -> &[usize] {
+        &self.packages[index].recommended
+    }
+
+    /// The unit that a module belongs to, as an index of
+    /// [`units`](Self::units); none for what is no module.
+    pub fn unit(&self, path: &ImagePath) -> Option<usize> {
+        self.owners.unit(path)
+    }
+
+    /// All units of the tree.
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// The files of a unit, sorted.
+    pub fn unit_paths(&self, index: usize) -> impl Iterator<Item = &ImagePath> {
+        let places = self.units[index].places.iter();
+        places.map(|&at| self.owners.path(at))
     }
 }
 
@@ -182,10 +240,12 @@ pub fn scan(files: &dyn Files, limits: &PackageLimits) -> Installed {
     rpm::scan(&mut scan, &records.unread);
     python::scan(&mut scan, &records.python);
     node::scan(&mut scan, &records.npm);
-    ruby::scan(&mut scan, &records.gems);
+    ruby::scan(&mut scan, &records.gems, &records.gem_parts);
 
     let Scan {
-        mut drafts, notes, ..
+        mut drafts,
+        mut notes,
+        ..
     } = scan;
     if let Some(os) = &os {
         let distribution = (os.id.clone(), os.version_id.clone());
@@ -196,12 +256,16 @@ pub fn scan(files: &dyn Files, limits: &PackageLimits) -> Installed {
             draft.package.of.distribution = Some(distribution.clone());
         }
     }
-    let (owners, packages) = Owners::build(files, drafts);
+    let (owners, units) = Owners::build(files, &mut drafts);
+    if !needs::resolve(files, &owners, &mut drafts) {
+        notes.push("packages need more of each other than is followed".to_owned());
+    }
     Installed {
-        packages,
+        packages: drafts.into_iter().map(|draft| draft.package).collect(),
         os,
         notes,
         owners,
+        units,
     }
 }
 
@@ -213,11 +277,16 @@ struct Records {
     python: Vec<ImagePath>,
     npm: Vec<ImagePath>,
     gems: Vec<ImagePath>,
+    gem_parts: Vec<ImagePath>,
 }
 
 impl Records {
     fn count(&self) -> usize {
-        self.dpkg.len() + self.python.len() + self.npm.len() + self.gems.len()
+        self.dpkg.len()
+            + self.python.len()
+            + self.npm.len()
+            + self.gems.len()
+            + self.gem_parts.len()
     }
 
     fn take(&mut self, path: &ImagePath) {
@@ -231,6 +300,8 @@ impl Records {
             self.npm.push(path.clone());
         } else if ruby::is_record(path.as_bytes()) {
             self.gems.push(path.clone());
+        } else if ruby::is_part(path.as_bytes()) {
+            self.gem_parts.push(path.clone());
         }
     }
 }
@@ -296,18 +367,39 @@ impl Scan<'_> {
     ) -> Vec<ImagePath> {
         let mut held = Vec::new();
         for path in paths {
-            let bytes = path.as_bytes().len() as u64 + PATH_BYTES;
-            let Some(left) = self.claimed_left.checked_sub(bytes) else {
-                if self.claimed_left > 0 {
-                    self.claimed_left = 0;
-                    self.note(record, "packages list more paths than are read");
-                }
+            if !self.holds(record, path.as_bytes()) {
                 break;
-            };
-            self.claimed_left = left;
+            }
             held.push(path);
         }
         held
+    }
+
+    /// Names that still fit the same bound.
+    fn names<'n>(
+        &mut self,
+        record: &ImagePath,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Vec<String> {
+        let held = names.take_while(|name| self.holds(record, name.as_bytes()));
+        held.map(str::to_owned).collect()
+    }
+
+    /// Wants of one name each.
+    fn wants<'n>(&mut self, record: &ImagePath, names: impl Iterator<Item = &'n str>) -> Vec<Want> {
+        let names = self.names(record, names);
+        names.into_iter().map(|name| vec![name]).collect()
+    }
+
+    fn holds(&mut self, record: &ImagePath, text: &[u8]) -> bool {
+        let left = self
+            .claimed_left
+            .checked_sub(text.len() as u64 + PATH_BYTES);
+        if left.is_none() && self.claimed_left > 0 {
+            self.note(record, "packages list more paths and names than are read");
+        }
+        self.claimed_left = left.unwrap_or(0);
+        left.is_some()
     }
 
     fn push(&mut self, draft: Draft) {
@@ -338,6 +430,9 @@ fn package(kind: PackageKind, name: &str, version: &str, record: &ImagePath) -> 
         record: record.clone(),
         within: None,
         files: Vec::new(),
+        directories: Vec::new(),
+        needs: Vec::new(),
+        recommended: Vec::new(),
         of: PurlContext::default(),
     }
 }

@@ -5,6 +5,7 @@
 use jettison_image::ImagePath;
 use serde::Deserialize;
 
+use super::needs::Wants;
 use super::owners::{Claim, Draft};
 use super::{PackageKind, Scan, package};
 
@@ -27,6 +28,13 @@ struct PackageJson {
     name: Option<String>,
     version: Option<String>,
     license: Option<serde_json::Value>,
+    // Values, so that an odd one costs itself and not the package.
+    #[serde(default)]
+    dependencies: serde_json::Value,
+    #[serde(default, rename = "optionalDependencies")]
+    optional: serde_json::Value,
+    #[serde(default, rename = "peerDependencies")]
+    peers: serde_json::Value,
 }
 
 pub(super) fn scan(scan: &mut Scan<'_>, records: &[ImagePath]) {
@@ -53,9 +61,23 @@ pub(super) fn scan(scan: &mut Scan<'_>, records: &[ImagePath]) {
             serde_json::Value::String(text) => Some(text),
             other => other.get("type")?.as_str().map(str::to_owned),
         });
+        let mut wants = Wants {
+            home: Some(directory.clone()),
+            ..Wants::default()
+        };
+        for names in [&json.dependencies, &json.optional, &json.peers] {
+            let names = names.as_object().into_iter().flat_map(|names| names.keys());
+            let names = scan.wants(record, names.map(String::as_str));
+            wants.needs.extend(names);
+        }
+        let claim = Claim {
+            below: vec![directory],
+            ..Claim::default()
+        };
         scan.push(Draft {
             package,
-            claim: Claim::Below(directory),
+            claim,
+            wants,
         });
     }
 }

@@ -3,8 +3,9 @@
 
 use jettison_image::ImagePath;
 
+use super::needs::Wants;
 use super::owners::{Claim, Draft};
-use super::{PackageKind, Scan, package};
+use super::{PackageKind, Scan, package, requirement};
 use crate::deb822::Paragraph;
 
 /// The file that says what a distribution is.
@@ -18,6 +19,7 @@ pub(super) fn is_database(path: &[u8]) -> bool {
     is_record(path)
         || path.ends_with(b".dist-info/RECORD")
         || path.ends_with(b".egg-info/installed-files.txt")
+        || path.ends_with(b".egg-info/requires.txt")
 }
 
 pub(super) fn scan(scan: &mut Scan<'_>, records: &[ImagePath]) {
@@ -69,10 +71,54 @@ fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8]) {
             paths.extend(scan.claim(record, listed));
         }
     }
+    let wants = wants(scan, record, &metadata);
     scan.push(Draft {
         package,
-        claim: Claim::Paths(paths),
+        claim: Claim::paths(paths),
+        wants,
     });
+}
+
+fn wants(scan: &mut Scan<'_>, record: &ImagePath, metadata: &Paragraph) -> Wants {
+    let mut wants = Wants::default();
+    let directory = record.parent();
+    let mut take = |scan: &mut Scan<'_>, text: &str, developers: bool| {
+        if let Some(found) = requirement::parse(text) {
+            let names = scan.wants(record, std::iter::once(found.name));
+            match developers || found.only_developers {
+                true => wants.recommends.extend(names),
+                false => wants.needs.extend(names),
+            }
+        }
+    };
+    for text in metadata.all("Requires-Dist") {
+        take(scan, text, false);
+    }
+    // setuptools' older form: `[extra:marker]` heads what follows.
+    let listed = directory
+        .as_ref()
+        .filter(|_| record.file_name() == b"PKG-INFO")
+        .and_then(|directory| directory.join("requires.txt").ok())
+        .and_then(|path| scan.content(&path))
+        .unwrap_or_default();
+    let (mut developers, mut marker) = (false, String::new());
+    for line in String::from_utf8_lossy(&listed).lines() {
+        match line.trim().strip_prefix('[') {
+            Some(head) => {
+                let head = head.trim_end_matches(']');
+                let (extra, condition) = head.split_once(':').unwrap_or((head, ""));
+                developers = requirement::is_developers(extra);
+                marker = condition.to_owned();
+            }
+            None => take(scan, &format!("{line};{marker}"), developers),
+        }
+    }
+    // The directory that holds the distributions.
+    wants.home = match record.file_name() {
+        b"METADATA" | b"PKG-INFO" => directory.and_then(|directory| directory.parent()),
+        _ => directory,
+    };
+    wants
 }
 
 /// The first field of a line of comma-separated values (RFC 4180).

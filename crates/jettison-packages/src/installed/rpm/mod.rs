@@ -7,6 +7,7 @@ mod sqlite;
 
 use jettison_image::ImagePath;
 
+use super::needs::Wants;
 use super::owners::{Claim, Draft};
 use super::{PackageKind, Scan, known, package};
 
@@ -63,9 +64,12 @@ const LICENCE: u32 = 1014;
 const ARCHITECTURE: u32 = 1022;
 const OLD_FILE_NAMES: u32 = 1027;
 const SOURCE_RPM: u32 = 1044;
+const PROVIDED: u32 = 1047;
+const REQUIRED: u32 = 1049;
 const DIRECTORY_INDEXES: u32 = 1116;
 const BASE_NAMES: u32 = 1117;
 const DIRECTORY_NAMES: u32 = 1118;
+const RECOMMENDED: u32 = 5046;
 
 fn push(scan: &mut Scan<'_>, record: &ImagePath, header: &Header<'_>) {
     let (Some(name), Some(version)) = (header.text(NAME), header.text(VERSION)) else {
@@ -101,10 +105,41 @@ fn push(scan: &mut Scan<'_>, record: &ImagePath, header: &Header<'_>) {
         .iter()
         .filter_map(|path| ImagePath::new(path).ok());
     let paths = scan.claim(record, listed.chain(old));
+    let mut names = |tag| {
+        let texts = header.texts(tag).into_iter().map(String::from_utf8_lossy);
+        let texts: Vec<_> = texts.collect();
+        let names = texts.iter().flat_map(|text| capabilities(text));
+        scan.names(record, names)
+    };
+    let one = |name| vec![name];
+    let wants = Wants {
+        needs: names(REQUIRED).into_iter().map(one).collect(),
+        recommends: names(RECOMMENDED).into_iter().map(one).collect(),
+        provides: names(PROVIDED),
+        home: None,
+    };
     scan.push(Draft {
         package,
-        claim: Claim::Paths(paths),
+        claim: Claim::paths(paths),
+        wants,
     });
+}
+
+/// The capabilities of one dependency: itself, or all names of a rich one,
+/// `(a >= 1 if b)` (rpm's `docs/manual/boolean_dependencies.md`).
+fn capabilities(text: &str) -> impl Iterator<Item = &str> {
+    let is_rich = text.starts_with('(');
+    let words = text.split(move |c: char| is_rich && c.is_whitespace());
+    words
+        .map(move |word| match is_rich {
+            true => word.trim_start_matches('(').trim_end_matches([')', ',']),
+            false => word,
+        })
+        .filter(move |word| match *word {
+            "" => false,
+            "and" | "or" | "if" | "else" | "with" | "without" | "unless" => !is_rich,
+            word => !word.starts_with("rpmlib("),
+        })
 }
 
 /// A header: an index of tagged entries and the data they point into.
