@@ -10,6 +10,7 @@
 //!
 //! Nothing here runs a command, opens a host path or reads the environment.
 
+mod cgo;
 mod go;
 mod labels;
 mod project;
@@ -22,6 +23,7 @@ mod target;
 mod tokens;
 mod upx;
 
+pub use cgo::Cgo;
 pub use go::GoProject;
 pub use labels::{LabelFacts, labels, source_url};
 pub use project::{Binary, DetectError, Found, Project, RecipeError};

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::cgo::Cgo;
 use crate::target::Target;
 
 /// One command line of a recipe.
@@ -123,8 +124,8 @@ pub struct Request {
     pub environment: Vec<(String, String)>,
     /// Go build tags and Cargo features, from `jettison.toml`.
     pub features: Vec<String>,
-    /// Build with cgo, linked statically by the C compiler.
-    pub cgo: bool,
+    /// Whether Go may call C, and how that is linked.
+    pub cgo: Cgo,
     /// What the probes of [`crate::Project::toolchain_probes`] answered.
     pub answers: Vec<(ProbeSubject, Answer)>,
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cgo::Cgo;
 use crate::target::Target;
 
 /// The file's name.
@@ -68,8 +69,8 @@ pub struct BuildSettings {
     /// Go build tags, Cargo features.
     #[serde(alias = "tags")]
     pub features: Vec<String>,
-    /// Build with cgo, linked statically.
-    pub cgo: bool,
+    /// Whether Go may call C, and how that is linked.
+    pub cgo: Cgo,
 }
 
 /// A port and its protocol.
@@ -396,7 +397,7 @@ mod tests {
         assert_eq!(settings.platform, Some(Target::Arm64));
         assert_eq!(
             (settings.build.cgo, settings.build.features.len()),
-            (true, 1)
+            (Cgo::Static, 1)
         );
         assert_eq!(settings.probe.len(), 2);
         let again = Settings::parse(&toml::to_string(&settings).expect("toml")).expect("settings");

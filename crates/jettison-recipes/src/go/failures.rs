@@ -84,7 +84,8 @@ pub(crate) fn dynamic(recipe: &Recipe, interpreter: Option<&str>, needed: &[Stri
         .collect();
     Failure {
         cause: format!("{} is dynamic: it asks for {}", recipe.name, asks.join(", ")),
-        hint: Some("look for -buildmode, -linkmode or -linkshared in GOFLAGS; package plugin needs a loader".into()),
+        hint: Some("look for -buildmode, -linkmode or -linkshared in GOFLAGS and `cgo = \"dynamic\"` in jettison.toml; \
+             package plugin needs a loader; or take a base that has what it asks for: --base IMAGE".into()),
         try_fallback: false,
     }
 }

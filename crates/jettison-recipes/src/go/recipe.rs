@@ -1,6 +1,7 @@
 //! The Go recipe: one static binary without symbols or the builder's paths.
 
 use super::{GoProgram, GoProject};
+use crate::cgo::Cgo;
 use crate::project::{Binary, RecipeError};
 use crate::recipe::{Artifact, Command, Language, PackageFacts, ProbeSubject, Recipe, Request};
 use crate::source;
@@ -22,7 +23,7 @@ impl GoProject {
         let version = toolchain(request)?;
         program.needs_no_module()?;
         let target = request.platform()?;
-        if request.cgo && request.host.is_some_and(|host| host != target) {
+        if request.cgo != Cgo::Off && request.host.is_some_and(|host| host != target) {
             return Err(RecipeError::Toolchain {
                 missing: format!(
                     "cgo cannot build for {target} here: that takes a C cross compiler"
@@ -138,7 +139,7 @@ impl GoProgram {
         let mut linker = vec!["-s".to_owned(), "-w".to_owned()];
         linker.extend_from_slice(stamps);
         let mut tags = request.features.clone();
-        if request.cgo {
+        if request.cgo == Cgo::Static {
             linker.push("-linkmode external -extldflags \"-static\"".into());
             tags.extend(["netgo".into(), "osusergo".into()]);
         }
@@ -154,7 +155,10 @@ impl GoProgram {
         arguments.extend(["-o".into(), output.into()]);
         arguments.extend(self.packages());
         let command = Command::new("go", arguments, &self.binary.directory)
-            .with("CGO_ENABLED", if request.cgo { "1" } else { "0" })
+            .with(
+                "CGO_ENABLED",
+                if request.cgo == Cgo::Off { "0" } else { "1" },
+            )
             .with("GOOS", "linux")
             .with("GOARCH", architecture);
         self.in_workspace(command)
@@ -180,7 +184,10 @@ impl GoProgram {
         }
         arguments.extend(["-f".into(), CGO_PACKAGES.into(), ".".into()]);
         let command = Command::new("go", arguments, &self.binary.directory)
-            .with("CGO_ENABLED", if request.cgo { "0" } else { "1" })
+            .with(
+                "CGO_ENABLED",
+                if request.cgo == Cgo::Off { "1" } else { "0" },
+            )
             .with("GOOS", "linux");
         self.in_workspace(command)
     }

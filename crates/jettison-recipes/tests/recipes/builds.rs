@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::machine::{Directory, build, has, recipe, request, write};
-use jettison_recipes::{Project, Target};
+use jettison_recipes::{Cgo, Project, Target};
 
 fn output_of(program: &Path) -> String {
     let output = Command::new(program)
@@ -172,11 +172,17 @@ fn go_code_that_needs_c_is_named() {
         "{error}"
     );
 
-    request.cgo = true;
+    request.cgo = Cgo::Static;
     let with_c = recipe(root.path(), &project, &request).expect("a recipe");
     match build(root.path(), &with_c) {
         Ok(program) => assert!(!names_a_loader(&program), "dynamic"),
         Err(error) => println!("skipped: no static libc here: {error}"),
+    }
+    request.cgo = Cgo::Dynamic;
+    let with_libraries = recipe(root.path(), &project, &request).expect("a recipe");
+    match build(root.path(), &with_libraries) {
+        Ok(program) => assert!(names_a_loader(&program), "static"),
+        Err(error) => println!("skipped: no C compiler here: {error}"),
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod ask;
+mod bases;
 mod companions;
 mod database;
 mod deliveries;
