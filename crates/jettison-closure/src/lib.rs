@@ -9,6 +9,7 @@ mod go;
 mod needs;
 mod program;
 mod rust;
+pub mod scripts;
 mod world;
 
 pub use edge::{Edge, How};

@@ -1,0 +1,138 @@
+//! Text that is no program and names files: configuration in any format. What
+//! lists files for another purpose (package databases, documentation) is not
+//! read.
+
+use jettison_image::Node;
+
+use super::{Reader, paths};
+use crate::{Edge, World};
+
+/// A configuration is not larger.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Endings of names whose text may be configuration.
+const EXTENSIONS: &[&str] = &[
+    "cfg",
+    "cnf",
+    "conf",
+    "config",
+    "cron",
+    "edn",
+    "env",
+    "hcl",
+    "ini",
+    "json",
+    "json5",
+    "list",
+    "load",
+    "local",
+    "plist",
+    "properties",
+    "rules",
+    "service",
+    "settings",
+    "socket",
+    "target",
+    "timer",
+    "toml",
+    "vcl",
+    "xml",
+    "yaml",
+    "yml",
+];
+
+/// What is below these lists files without needing them.
+const NOT: &[&str] = &[
+    "var/lib/dpkg/",
+    "var/lib/apt/",
+    "var/lib/rpm/",
+    "var/cache/",
+    "var/log/",
+    "lib/apk/",
+    "usr/lib/apk/",
+    "usr/share/doc/",
+    "usr/share/man/",
+    "usr/share/info/",
+    "usr/share/lintian/",
+    "usr/share/bug/",
+    "usr/share/menu/",
+    "etc/apt/",
+    "etc/dpkg/",
+    "usr/share/doc-base/",
+    "etc/passwd",
+    "etc/shadow",
+    "etc/group",
+    "etc/gshadow",
+    "etc/shells",
+    "etc/subuid",
+    "proc/",
+    "sys/",
+];
+
+pub(super) fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
+    let mut reader = Reader::of(world, node);
+    if is_data(node, data) {
+        for line in data.split(|&byte| byte == b'\n') {
+            if !is_comment(line) {
+                paths::names(&mut reader, line);
+            }
+        }
+    }
+    reader.into_edges()
+}
+
+/// Whether a file is text that may name others.
+pub(super) fn is_data(node: Node, data: &[u8]) -> bool {
+    if node.size_bytes() > MOST_BYTES || data.contains(&0) {
+        return false;
+    }
+    let path = node.path();
+    let path = path.as_bytes();
+    if NOT.iter().any(|not| path.starts_with(not.as_bytes())) {
+        return false;
+    }
+    let name = node.name();
+    let extension = name.iter().rposition(|&byte| byte == b'.');
+    let extension = extension.map(|at| &name[at + 1..]);
+    match extension.map(|extension| std::str::from_utf8(extension).unwrap_or_default()) {
+        Some(extension) if EXTENSIONS.binary_search(&extension).is_ok() => true,
+        // `etc/default/name`, `etc/ld.so.conf.d`, `.env`.
+        _ => path.starts_with(b"etc/") || name.starts_with(b".env"),
+    }
+}
+
+/// Comments name what is not set.
+fn is_comment(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    line.starts_with(b"#") || line.starts_with(b";") || line.starts_with(b"//")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scripts::testing::Image;
+
+    #[test]
+    fn lists_are_in_order() {
+        assert!(super::EXTENSIONS.is_sorted());
+    }
+
+    #[test]
+    fn configuration_names_files() {
+        let image = Image::new(&[
+            (
+                "etc/app/app.yaml",
+                "cert: /etc/app/cert.pem\n# old: /etc/app/old.pem\ndb: sqlite:////srv/x.db, /srv/none",
+            ),
+            ("etc/app/cert.pem", ""),
+            ("etc/app/old.pem", ""),
+            ("srv/x.db", ""),
+            ("etc/passwd", "root:x:0:0:root:/root:/bin/sh"),
+            ("bin/sh", "\x7fELF"),
+        ]);
+        image.check(
+            "etc/app/app.yaml",
+            "Names /etc/app/cert.pem\nNames /srv/x.db",
+        );
+        image.check("etc/passwd", "");
+    }
+}

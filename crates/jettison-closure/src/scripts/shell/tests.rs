@@ -1,0 +1,193 @@
+use crate::scripts::testing::Image;
+
+const PROGRAMS: &[&str] = &[
+    "bin/sh",
+    "bin/bash",
+    "usr/bin/gunzip",
+    "usr/bin/openssl",
+    "usr/bin/mysql",
+    "usr/bin/id",
+    "usr/bin/find",
+    "usr/bin/chown",
+    "usr/bin/dirname",
+    "usr/bin/sed",
+    "usr/bin/gosu",
+    "usr/bin/cat",
+    "usr/bin/env",
+    "usr/bin/xargs",
+    "usr/bin/echo",
+    "usr/bin/test",
+    "opt/pg/bin/initdb",
+    "opt/pg/bin/postgres",
+    "usr/bin/readlink",
+    "usr/bin/basename",
+];
+
+fn image(script: &str, more: &[(&str, &str)]) -> Image {
+    let script = format!("#!/bin/sh\n{script}");
+    let mut files: Vec<(&str, &str)> = PROGRAMS.iter().map(|path| (*path, "\x7fELF")).collect();
+    files.push(("app/entry", &script));
+    files.extend(more);
+    Image::new(&files).env("HOME", "/root").env("PG", "/opt/pg")
+}
+
+#[track_caller]
+fn check(script: &str, more: &[(&str, &str)], expected: &str) {
+    image(script, more).check("app/entry", &format!("Interpreter /bin/sh\n{expected}"));
+}
+
+/// The programs alone.
+#[track_caller]
+fn runs(script: &str, expected: &str) {
+    let edges = image(script, &[]).edges("app/entry");
+    let mut found: Vec<String> = edges
+        .iter()
+        .filter(|edge| edge.how == crate::How::Runs)
+        .map(|edge| String::from_utf8_lossy(edge.to.file_name()).into_owned())
+        .collect();
+    found.sort();
+    assert_eq!(found.join(" "), expected, "{script}");
+}
+
+#[test]
+fn commands_of_every_branch() {
+    runs(
+        "if false; then openssl req; else gunzip x; fi",
+        "gunzip openssl",
+    );
+    runs(
+        "case $f in *.sql.gz) gunzip -c $f | mysql ;; *) cat $f ;; esac",
+        "cat gunzip mysql",
+    );
+    runs(
+        "newcert() { openssl x; }\n( gunzip y ) &\n",
+        "gunzip openssl",
+    );
+    runs("x=$(id -u)\ny=`basename $x`\n", "basename id");
+    runs(
+        "while cat x; do mysql; done < <(gunzip z)",
+        "cat gunzip mysql",
+    );
+    runs(
+        "trap 'openssl bye' EXIT; eval 'gunzip x'; eval \"$CMD\"",
+        "gunzip openssl",
+    );
+    runs(
+        "cat <<EOF\n$(gunzip x) \"quoted\" `mysql`\nEOF\ncat <<'EOF'\n$(openssl)\nEOF\n",
+        "cat gunzip mysql",
+    );
+    runs("echo openssl; printf gunzip; test -f mysql; true", "");
+    runs(
+        "xargs echo; find . -exec test {} \\; ; env echo",
+        "echo env find test xargs",
+    );
+    runs(
+        "command -v openssl >/dev/null && exec gunzip; which mysql; type id",
+        "gunzip id mysql openssl",
+    );
+    runs(
+        "command gunzip; builtin echo x; \\mysql; ! id",
+        "gunzip id mysql",
+    );
+    runs("set -- gosu redis \"$0\" \"$@\"; exec \"$@\"", "gosu");
+    runs("A=b C=d env -i gunzip", "env gunzip");
+    runs(
+        "$SUDO gunzip; ${SUDO:-} mysql; ${P:-openssl} x",
+        "gunzip mysql openssl",
+    );
+    runs(
+        "run() { \"$@\"; }\nrun gunzip x\nlog() { echo; }\nlog mysql",
+        "gunzip",
+    );
+}
+
+#[test]
+fn words_have_the_values_of_their_variables() {
+    runs("TOOL=gunzip\n$TOOL x", "gunzip");
+    runs("T='gosu redis mysql'\nexec $T", "gosu mysql");
+    runs(
+        "for t in gunzip mysql; do $t --version; done",
+        "gunzip mysql",
+    );
+    runs("\"$PG\"/bin/initdb; ${PG}/bin/postgres", "initdb postgres");
+    runs("\"$UNSET/bin/mysql\"", "mysql");
+    runs("PATH=\"$PG/bin:$PATH\"\ninitdb", "initdb");
+    runs("export PATH=$PATH:/opt/pg/bin\ninitdb", "initdb");
+    runs(": ${T:=gunzip}\n$T", "gunzip");
+    runs("local T=gunzip; declare -r U=mysql\n$T; $U", "gunzip mysql");
+    runs("D=$(dirname /opt/pg/bin/x)\n$D/initdb", "dirname initdb");
+    runs("T=/opt/pg/bin/x; ${T%/*}/initdb", "initdb");
+    runs("cd /opt/pg/bin && ./initdb", "initdb");
+}
+
+#[test]
+fn files_that_are_sourced_read_and_named() {
+    check(
+        ". \"$(dirname \"$0\")/lib.sh\"\ngreet",
+        &[
+            ("app/lib.sh", "greet() { gunzip $FILE; }\nFILE=/app/x.gz"),
+            ("app/x.gz", ""),
+        ],
+        "Imports /app/lib.sh\nRuns /usr/bin/dirname\nRuns /usr/bin/gunzip\nNames /app/x.gz",
+    );
+    check(
+        "HERE=\"$(cd \"${BASH_SOURCE%/*}\" && pwd)\"\nsource $HERE/conf\nexec $TOOL",
+        &[("app/conf", "TOOL=mysql")],
+        "Imports /app/conf\nRuns /usr/bin/mysql\nNames /app",
+    );
+    check(
+        "for f in /init.d/*; do case $f in *.sh) . \"$f\" ;; *.gz) gunzip -c \"$f\" ;; esac; done",
+        &[("init.d/10.sh", "mysql"), ("init.d/20.gz", "")],
+        "Family /init.d\nImports /init.d/10.sh\nImports /init.d/20.gz\nRuns /usr/bin/mysql\nRuns /usr/bin/gunzip",
+    );
+    check(
+        "[ -f /etc/app.conf ] && cat < /etc/other > /etc/new; [[ -x /opt/pg/bin/initdb ]]",
+        &[("etc/app.conf", ""), ("etc/other", "")],
+        "Names /etc/app.conf\nNames /etc/other\nRuns /usr/bin/cat\nNames /opt/pg/bin/initdb",
+    );
+    check(
+        "cat /etc/ssl/*.pem /etc/rc*",
+        &[("etc/ssl/a.pem", ""), ("etc/rc.local", "")],
+        "Runs /usr/bin/cat\nFamily /etc/ssl\nNames /etc/rc.local",
+    );
+}
+
+#[test]
+fn text_that_does_not_parse_is_scanned() {
+    runs(
+        "if true; then openssl x; # no end\nfoo (gunzip)\n",
+        "gunzip openssl",
+    );
+}
+
+/// Parsing and evaluating are bounded whatever the text is.
+#[test]
+fn hostile_texts_end() {
+    let started = std::time::Instant::now();
+    let deep = "$(".repeat(5000);
+    let backquotes = "`".repeat(9999);
+    let doubling = (0..200)
+        .map(|n| format!("A{}=$A{n}$A{n}\n", n + 1))
+        .collect::<String>();
+    let product = format!(
+        "for a in {}; do $a$a$a$a$a$a$a$a; done",
+        "x y z ".repeat(5000)
+    );
+    let evals = "eval 'eval \"eval ".repeat(500);
+    let append = "A+=x\n".repeat(5000) + "$A";
+    let globs = "cat /*/*/*/*\n".repeat(5000);
+    let dots = ". /app/entry\n".repeat(5000);
+    for text in [
+        deep,
+        backquotes,
+        format!("A0=xx\n{doubling}"),
+        product,
+        evals,
+        append,
+        globs,
+        dots,
+    ] {
+        image(&text, &[]).edges("app/entry");
+    }
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
