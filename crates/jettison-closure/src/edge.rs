@@ -4,7 +4,7 @@ use jettison_image::ImagePath;
 
 /// A file that another one leads to, as it is named there: links on the way
 /// are not yet followed, and nothing says that the path is there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Edge {
     /// The path.
     pub to: ImagePath,

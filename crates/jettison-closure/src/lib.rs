@@ -5,7 +5,9 @@
 
 mod edge;
 mod elf;
+mod glob;
 mod go;
+pub mod loader;
 mod needs;
 mod program;
 mod rust;

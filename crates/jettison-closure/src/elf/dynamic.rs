@@ -21,19 +21,28 @@ const DT_SONAME: u64 = 14;
 const DT_RPATH: u64 = 15;
 const DT_RUNPATH: u64 = 29;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
+const DT_AUXILIARY: u64 = 0x7fff_fffd;
+const DT_FILTER: u64 = 0x7fff_ffff;
 const DT_VERNEED: u64 = 0x6fff_fffe;
 const DT_VERNEEDNUM: u64 = 0x6fff_ffff;
+const DF_1_NODEFLIB: u64 = 0x0800;
 const DF_1_PIE: u64 = 0x0800_0000;
 
 /// What the dynamic section says; all empty when there is none.
 #[derive(Debug, Default)]
-pub(super) struct Dynamic {
+pub(crate) struct Dynamic {
     pub(super) is_present: bool,
     pub(super) is_pie: bool,
-    pub(super) soname: Option<String>,
-    pub(super) needed: Vec<String>,
-    pub(super) rpath: Option<String>,
-    pub(super) runpath: Option<String>,
+    /// DF_1_NODEFLIB: the default directories are not searched.
+    pub(crate) no_default_directories: bool,
+    pub(crate) soname: Option<String>,
+    pub(crate) needed: Vec<String>,
+    /// DT_FILTER: a library that stands in for this one.
+    pub(crate) filters: Vec<String>,
+    /// DT_AUXILIARY: the same, where it is there.
+    pub(crate) auxiliary: Vec<String>,
+    pub(crate) rpath: Option<String>,
+    pub(crate) runpath: Option<String>,
     pub(super) glibc_versions: Vec<String>,
 }
 
@@ -43,7 +52,7 @@ impl Dynamic {
         self.is_present && self.soname.is_none() && self.needed.is_empty()
     }
 
-    pub(super) fn read(file: &ElfFile<'_>) -> Self {
+    pub(crate) fn read(file: &ElfFile<'_>) -> Self {
         let Some(segment) = file.segments_of(elf::PT_DYNAMIC.0).next() else {
             return Self::default();
         };
@@ -58,6 +67,14 @@ impl Dynamic {
             Some(&rest[..rest.len().min(size)])
         });
         let text = |offset: u64| c_string(strings?.get(usize::try_from(offset).ok()?..)?);
+        let texts = |wanted| {
+            tags.iter()
+                .filter(|&&(tag, _)| tag == wanted)
+                .take(NEEDED)
+                .filter_map(|&(_, offset)| text(offset))
+                .collect()
+        };
+        let flags = value(DT_FLAGS_1).unwrap_or(0);
 
         let mut glibc_versions = Vec::new();
         if let (Some(address), Some(count)) = (value(DT_VERNEED), value(DT_VERNEEDNUM))
@@ -67,14 +84,12 @@ impl Dynamic {
         }
         Self {
             is_present: true,
-            is_pie: value(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_PIE != 0),
+            is_pie: flags & DF_1_PIE != 0,
+            no_default_directories: flags & DF_1_NODEFLIB != 0,
             soname: value(DT_SONAME).and_then(text),
-            needed: tags
-                .iter()
-                .filter(|&&(tag, _)| tag == DT_NEEDED)
-                .take(NEEDED)
-                .filter_map(|&(_, offset)| text(offset))
-                .collect(),
+            needed: texts(DT_NEEDED),
+            filters: texts(DT_FILTER),
+            auxiliary: texts(DT_AUXILIARY),
             rpath: value(DT_RPATH).and_then(text),
             runpath: value(DT_RUNPATH).and_then(text),
             glibc_versions,

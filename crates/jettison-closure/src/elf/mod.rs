@@ -8,7 +8,7 @@ mod file;
 use object::elf;
 use serde::Serialize;
 
-use self::dynamic::Dynamic;
+pub(crate) use self::dynamic::Dynamic;
 pub(crate) use self::file::{ElfFile, c_string, slice};
 
 /// Why bytes are not usable as an ELF file.
