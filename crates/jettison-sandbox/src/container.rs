@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jettison_plan::Trace;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 
@@ -96,6 +97,7 @@ impl Container {
             time: spec.limits.time,
             shm_bytes: spec.limits.shm_bytes.unwrap_or(SHM_BYTES),
             terminal: spec.terminal,
+            trace: spec.trace,
             host_resolv_conf: Some(PathBuf::from("/etc/resolv.conf")),
         };
         let streams = [&spec.stdin, &spec.stdout, &spec.stderr];
@@ -254,6 +256,20 @@ impl Container {
                 &[],
             )
             .map(|_| ())
+    }
+
+    /// Every path that its programs, and those of [`Container::exec`], have
+    /// touched since its start or since this was last asked; also when they
+    /// have ended. The order of calls holds: what a program did before it
+    /// answered somebody is in the trace that is taken after the answer.
+    pub fn take_trace(&self) -> Result<Trace, Error> {
+        let request = Request::Trace { container: self.id };
+        let (_, fds) = self.link.call(&request, &[])?;
+        let channel = fds.into_iter().next().map(crate::wire::Channel::from_fd);
+        match channel.ok_or(Error::Gone)?.receive::<Reply>() {
+            Ok(Some((Reply::Trace(trace), _))) => Ok(trace),
+            _ => Err(Error::step("tracing", io::ErrorKind::BrokenPipe)),
+        }
     }
 
     /// What it created, changed and removed in its root so far, in path order;

@@ -32,6 +32,7 @@ mod spec;
 mod supervisor;
 mod sys;
 mod tier;
+mod trace;
 mod wire;
 mod written;
 
@@ -50,4 +51,5 @@ pub use spec::{
     TerminalSize,
 };
 pub use tier::Tier;
+pub use trace::Tracing;
 pub use written::{Change, Written};

@@ -106,6 +106,7 @@ impl Sandbox {
             self_test,
         };
         crate::seccomp::warm();
+        crate::trace::warm();
         let (ours, theirs) =
             Channel::pair().map_err(|e| Error::step("creating a socket pair", e))?;
         let guard = sys::fork(|| guard(&setup, &theirs))

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::trace::Tracing;
 use crate::wire::{Wire, wire_struct};
 
 /// Everything about one container but its root file system.
@@ -45,6 +46,9 @@ pub struct ContainerSpec {
     /// A terminal instead of the three streams; its other end is
     /// [`crate::Container::terminal`].
     pub terminal: Option<TerminalSize>,
+    /// Whether it is seen which paths its programs touch, for
+    /// [`crate::Container::take_trace`].
+    pub trace: Tracing,
 }
 
 impl Default for ContainerSpec {
@@ -65,6 +69,7 @@ impl Default for ContainerSpec {
             stdout: Stdio::Capture,
             stderr: Stdio::Capture,
             terminal: None,
+            trace: Tracing::Off,
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::supervisor::netlink::{CONTAINER_LINK, Changes, LOOPBACK};
 use crate::supervisor::network::GATEWAY;
 use crate::sys;
 use crate::tier::Tier;
+use crate::trace::Hook;
 use crate::wire::{Channel, ExecRequest, Failure, FromChild, StartRequest};
 pub(crate) use mounts::options as overlay_options;
 use program::Program;
@@ -46,9 +47,10 @@ pub(crate) fn first(
     request: &StartRequest,
     place: &Place,
     supervisor: &Channel,
+    hook: Option<&Hook>,
     stdio: [&OwnedFd; 3],
 ) -> i32 {
-    fail(supervisor, set_up(request, place, supervisor, stdio))
+    fail(supervisor, set_up(request, place, supervisor, hook, stdio))
 }
 
 /// A further process in a container. Returns only when it fails.
@@ -58,11 +60,12 @@ pub(crate) fn further(
     target: Pid,
     place: &Place,
     supervisor: &Channel,
+    hook: Option<&Hook>,
     stdio: [&OwnedFd; 3],
 ) -> i32 {
     fail(
         supervisor,
-        join(first, request, target, place, supervisor, stdio),
+        join(first, request, target, place, supervisor, hook, stdio),
     )
 }
 
@@ -76,6 +79,7 @@ fn set_up(
     request: &StartRequest,
     place: &Place,
     supervisor: &Channel,
+    hook: Option<&Hook>,
     stdio: [&OwnedFd; 3],
 ) -> Result<std::convert::Infallible, Failure> {
     begin(place.tier)?;
@@ -135,6 +139,7 @@ fn set_up(
         user: &resolved,
         profile: place.root.is_some().then_some(&request.profile),
         tier: place.tier,
+        hook,
         stdio,
     })
 }
@@ -145,6 +150,7 @@ fn join(
     target: Pid,
     place: &Place,
     supervisor: &Channel,
+    hook: Option<&Hook>,
     stdio: [&OwnedFd; 3],
 ) -> Result<std::convert::Infallible, Failure> {
     begin(place.tier)?;
@@ -175,6 +181,7 @@ fn join(
         user: &resolved,
         profile: place.root.is_some().then_some(&first.profile),
         tier: place.tier,
+        hook,
         stdio,
     })
 }
@@ -265,6 +272,7 @@ fn execute(program: Program<'_>) -> Result<std::convert::Infallible, Failure> {
     }
     sys::close_from(3, true);
     program.enter_working_dir()?;
-    privileges::drop_all(&program)?;
-    Err(program.execute())
+    let start = program.start()?;
+    privileges::drop_all(&program, &start)?;
+    Err(program.execute(&start))
 }

@@ -7,7 +7,7 @@ use rustix::thread::{
     set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
-use super::program::Program;
+use super::program::{Program, Start};
 use crate::seccomp;
 use crate::spec::Profile;
 use crate::sys;
@@ -17,7 +17,7 @@ use crate::wire::Failure;
 /// Bits of `linux/capability.h` there can be.
 const CAPABILITIES: u32 = 64;
 
-pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
+pub(super) fn drop_all(program: &Program<'_>, start: &Start) -> Result<(), Failure> {
     let Some(profile) = program.profile else {
         return Ok(());
     };
@@ -29,7 +29,7 @@ pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
     // With no_new_privs a filter can be installed at any time: then last, so
     // that our own calls need not pass it. Without, it takes CAP_SYS_ADMIN.
     if !profile.no_new_privileges {
-        filter(program, profile)?;
+        filter(program, profile, start)?;
     }
     for number in 0..CAPABILITIES {
         if profile.capabilities & (1 << number) == 0 {
@@ -67,17 +67,22 @@ pub(super) fn drop_all(program: &Program<'_>) -> Result<(), Failure> {
     set_capabilities(None, sets).map_err(|e| Failure::step("setting capabilities", e))?;
     if profile.no_new_privileges {
         set_no_new_privs(true).map_err(|e| Failure::step("setting no_new_privs", e))?;
-        filter(program, profile)?;
+        filter(program, profile, start)?;
     }
     Ok(())
 }
 
-fn filter(program: &Program<'_>, profile: &Profile) -> Result<(), Failure> {
+fn filter(program: &Program<'_>, profile: &Profile, start: &Start) -> Result<(), Failure> {
     if program.tier == Tier::SingleUser {
         install(&seccomp::pretend_ownership())?;
     }
     if profile.seccomp {
         install(&seccomp::docker_default(profile.capabilities))?;
+    }
+    // Of two filters the kernel heeds the stricter answer: what the profile
+    // refuses is refused, and not even seen.
+    if let Some(hook) = program.hook {
+        hook.enter(&start.attempts, program.args)?;
     }
     Ok(())
 }

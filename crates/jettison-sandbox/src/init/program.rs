@@ -12,6 +12,7 @@ use super::user::User;
 use crate::spec::Profile;
 use crate::sys;
 use crate::tier::Tier;
+use crate::trace::Hook;
 use crate::wire::{Failure, FailureKind, StartRequest};
 
 /// Docker's default (moby, `oci/defaults.go`).
@@ -26,7 +27,17 @@ pub(super) struct Program<'a> {
     /// None: nothing is given up.
     pub(super) profile: Option<&'a Profile>,
     pub(super) tier: Tier,
+    /// The way to the tracer, if it is traced.
+    pub(super) hook: Option<&'a Hook>,
     pub(super) stdio: [OwnedFd; 3],
+}
+
+/// What is handed to the kernel to start it.
+pub(super) struct Start {
+    /// The paths to try, in this order.
+    pub(super) attempts: Vec<CString>,
+    args: Vec<CString>,
+    env: Vec<CString>,
 }
 
 /// What docker adds (PATH, HOSTNAME, TERM, HOME), under what the image or the
@@ -83,39 +94,53 @@ impl Program<'_> {
         })
     }
 
-    /// Becomes the program; returns only why it could not.
-    pub(super) fn execute(self) -> Failure {
+    /// Which paths are to be tried, and with what.
+    pub(super) fn start(&self) -> Result<Start, Failure> {
         let Some(name) = self.args.first() else {
-            return self.failed("", io::Error::from_raw_os_error(libc::ENOENT));
+            return Err(self.failed("", io::Error::from_raw_os_error(libc::ENOENT)));
         };
-        let shown = name.to_string_lossy().into_owned();
         let (Some(args), Some(env)) = (c_strings(self.args), c_strings(&self.env)) else {
-            return self.failed(&shown, io::Error::from_raw_os_error(libc::EINVAL));
+            let invalid = io::Error::from_raw_os_error(libc::EINVAL);
+            return Err(self.failed(&name.to_string_lossy(), invalid));
         };
-        if name.as_bytes().contains(&b'/') {
-            let error = sys::exec(&args[0], &args, &env);
-            return self.failed(&shown, error);
-        }
+        let attempts = if name.as_bytes().contains(&b'/') {
+            vec![args[0].clone()]
+        } else {
+            let path = self
+                .env
+                .iter()
+                .find_map(|pair| pair.as_bytes().strip_prefix(b"PATH="));
+            let directories = path.unwrap_or(PATH.as_bytes()).split(|&b| b == b':');
+            let candidates = directories.filter_map(|directory| {
+                let mut candidate = directory.to_vec();
+                if !candidate.is_empty() {
+                    candidate.push(b'/');
+                }
+                candidate.extend_from_slice(name.as_bytes());
+                c_string(&OsString::from_vec(candidate))
+            });
+            candidates.collect()
+        };
+        Ok(Start {
+            attempts,
+            args,
+            env,
+        })
+    }
+
+    /// Becomes the program; returns only why it could not.
+    pub(super) fn execute(&self, start: &Start) -> Failure {
         // As execvp does it: a directory that has it but does not let us
         // execute it is only remembered.
+        let shown = self.args.first().map(|name| name.to_string_lossy());
+        let shown = shown.unwrap_or_default();
+        let is_looked_for = !shown.contains('/');
         let mut denied = None;
-        let path = self
-            .env
-            .iter()
-            .find_map(|pair| pair.as_bytes().strip_prefix(b"PATH="));
-        for directory in path.unwrap_or(PATH.as_bytes()).split(|&b| b == b':') {
-            let mut candidate = directory.to_vec();
-            if !candidate.is_empty() {
-                candidate.push(b'/');
-            }
-            candidate.extend_from_slice(name.as_bytes());
-            let Some(candidate) = c_string(&OsString::from_vec(candidate)) else {
-                continue;
-            };
-            let error = sys::exec(&candidate, &args, &env);
+        for path in &start.attempts {
+            let error = sys::exec(path, &start.args, &start.env);
             match error.raw_os_error() {
-                Some(libc::ENOENT | libc::ENOTDIR) => {}
-                Some(libc::EACCES) => denied = Some(error),
+                Some(libc::ENOENT | libc::ENOTDIR) if is_looked_for => {}
+                Some(libc::EACCES) if is_looked_for => denied = Some(error),
                 _ => return self.failed(&shown, error),
             }
         }

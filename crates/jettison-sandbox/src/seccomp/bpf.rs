@@ -35,6 +35,15 @@ pub(super) enum Check {
     PretendDevice {
         argument: u32,
     },
+    /// Allowed when this argument is zero, in both its halves.
+    Null {
+        argument: u32,
+    },
+    /// Allowed when this argument has none of these bits.
+    Lacks {
+        argument: u32,
+        bits: u32,
+    },
 }
 
 /// The rules of one architecture.
@@ -48,7 +57,11 @@ pub(super) struct Section {
 /// The whole filter: a call of an architecture that is not listed, or that no
 /// rule allows, fails with `otherwise`.
 pub(super) fn program(sections: &[Section], otherwise: i32) -> Vec<sock_filter> {
-    let deny = ERRNO | otherwise as u32;
+    program_or(sections, ERRNO | otherwise as u32)
+}
+
+/// Likewise, with any action of the kernel's instead of a failure.
+pub(super) fn program_or(sections: &[Section], deny: u32) -> Vec<sock_filter> {
     let mut code = vec![step(LOAD, ARCHITECTURE)];
     for section in sections {
         let body = section_code(section, deny);
@@ -90,6 +103,17 @@ fn check_code(check: Check, deny: u32) -> Vec<sock_filter> {
             }
             code.push(deny);
             code
+        }
+        Check::Null { argument } => vec![
+            load(argument),
+            branch(IF_EQUAL, 0, 0, 3),
+            step(LOAD, ARGUMENTS + 8 * argument + 4),
+            branch(IF_EQUAL, 0, 0, 1),
+            allow,
+            deny,
+        ],
+        Check::Lacks { argument, bits } => {
+            vec![load(argument), branch(IF_ANY_BIT, bits, 1, 0), allow, deny]
         }
         Check::PretendDevice { argument } => vec![
             load(argument),

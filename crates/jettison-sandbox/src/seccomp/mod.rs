@@ -138,6 +138,58 @@ pub(crate) fn pretend_ownership() -> Vec<sock_filter> {
     bpf::program(&sections.collect::<Vec<_>>(), libc::EPERM)
 }
 
+/// The calls of one architecture at which somebody looks.
+pub(crate) struct Seen {
+    pub(crate) audit: u32,
+    pub(crate) numbers: Vec<u32>,
+    /// One that is answered with ENOSYS.
+    pub(crate) missing: u32,
+    /// One of the numbers, looked at only when this argument is not null.
+    pub(crate) with_pointer: (u32, u32),
+    /// One of the numbers, looked at only when this argument has these bits.
+    pub(crate) with_bits: (u32, u32, u32),
+}
+
+/// A filter that answers these calls, and those of other architectures and of
+/// x32, with an action, and allows all others.
+pub(crate) fn seen_program(seen: &[Seen], action: u32) -> Vec<sock_filter> {
+    /// From here on the numbers are those of x32 (asm/unistd.h).
+    const X32: u32 = 0x4000_0000;
+    let sections = seen.iter().map(|seen| {
+        let (pointer, bits) = (seen.with_pointer, seen.with_bits);
+        let mut allowed = Vec::new();
+        let mut next = 0;
+        for &number in &seen.numbers {
+            if number > next {
+                allowed.push((next, number - 1));
+            }
+            next = number.saturating_add(1);
+        }
+        allowed.push((next, X32 - 1));
+        Section {
+            audit: seen.audit,
+            checks: vec![
+                (seen.missing, Check::Fail(libc::ENOSYS)),
+                (
+                    pointer.0,
+                    Check::Null {
+                        argument: pointer.1,
+                    },
+                ),
+                (
+                    bits.0,
+                    Check::Lacks {
+                        argument: bits.1,
+                        bits: bits.2,
+                    },
+                ),
+            ],
+            allowed,
+        }
+    });
+    bpf::program_or(&sections.collect::<Vec<_>>(), action)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ pub(crate) mod netlink;
 pub(crate) mod network;
 pub(crate) mod reap;
 mod start;
+mod trace;
 mod watch;
 mod written;
 
@@ -60,6 +61,8 @@ pub(crate) enum Role {
     Main(u64),
     /// A further command in it.
     Exec(u64),
+    /// Looks on at a container.
+    Tracer(u64),
     /// Fills a root, or makes a list.
     Worker,
 }
@@ -190,6 +193,7 @@ impl<'a> Supervisor<'a> {
             Request::Listeners { container } => {
                 Ok((Reply::Listeners(self.listeners(container)?), None))
             }
+            Request::Trace { container } => Ok((Reply::Done, Some(self.take_trace(container)?))),
             Request::Written { container } => {
                 Ok((Reply::Done, Some(self.list_written(container)?)))
             }
@@ -265,6 +269,9 @@ impl<'a> Supervisor<'a> {
                 reason,
             };
             let _ = rustix::io::write(pipe, &encode(&exit));
+        }
+        if let Role::Tracer(id) = process.role {
+            self.lost_tracer(id);
         }
         if let Role::Main(id) = process.role
             && let Some(container) = self.containers.get_mut(&id)

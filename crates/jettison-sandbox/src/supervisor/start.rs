@@ -14,6 +14,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::enter::below;
 use super::netlink::Changes;
+use super::trace::{hooks, watch_newborn};
 use super::watch::Watch;
 use super::{Role, Supervisor};
 use crate::cgroup::Group;
@@ -34,6 +35,8 @@ pub(crate) struct Contained {
     pub(crate) watch: Option<Watch>,
     /// Paths in the upper layer that we made for our mounts.
     pub(crate) created: Vec<OsString>,
+    /// Who looks on; ends when this is closed.
+    pub(crate) tracer: Option<Channel>,
 }
 
 impl Contained {
@@ -80,6 +83,9 @@ impl Supervisor<'_> {
         };
         let (ours, theirs) =
             Channel::pair().map_err(|e| Failure::step("creating a socket pair", e))?;
+        let tracer = self.tracer(&request)?;
+        let hooks = hooks(&request, tracer.as_ref())?;
+        let hook = hooks.as_ref().map(|(hook, _)| hook);
         let flags = if namespaces {
             let network = if request.network == Network::Host {
                 0
@@ -96,9 +102,10 @@ impl Supervisor<'_> {
             0
         };
         let pid = sys::fork_into(flags, || {
-            init::first(&request, &place, &theirs, [&stdin, &stdout, &stderr])
+            init::first(&request, &place, &theirs, hook, [&stdin, &stdout, &stderr])
         })
         .map_err(|e| Failure::step("creating the container's namespaces", e))?;
+        watch_newborn(tracer.as_ref(), hooks, pid)?;
         drop((theirs, stdin, stdout, stderr));
         let mut contained = Contained {
             request,
@@ -108,6 +115,7 @@ impl Supervisor<'_> {
             watch: None,
             group: Group::default(),
             created: Vec::new(),
+            tracer,
         };
         self.adopt(pid, Role::Main(id), None, contained.request.time)?;
         let result = self.see_through(&mut contained, group, &ours, private);
@@ -310,6 +318,8 @@ impl Supervisor<'_> {
             host: self.layout.host.clone(),
             tier: self.setup.tier,
         };
+        let hooks = hooks(first, contained.tracer.as_ref())?;
+        let hook = hooks.as_ref().map(|(hook, _)| hook);
         let fork = || {
             sys::fork_into(0, || {
                 init::further(
@@ -318,6 +328,7 @@ impl Supervisor<'_> {
                     target,
                     &place,
                     &theirs,
+                    hook,
                     [&stdin, &stdout, &stderr],
                 )
             })
@@ -328,6 +339,7 @@ impl Supervisor<'_> {
             fork()
         };
         let pid = pid.map_err(|e| Failure::step("starting a process in the container", e))?;
+        watch_newborn(contained.tracer.as_ref(), hooks, pid)?;
         drop((theirs, stdin, stdout, stderr));
         let group = contained.group.add(pid.as_raw_nonzero().get());
         group.map_err(|e| Failure::step("moving a process into the container's group", e))?;

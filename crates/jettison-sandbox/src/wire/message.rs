@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Wire, wire_struct};
 use crate::exit::ExitReason;
 use crate::spec::{Mount, Network, Profile, TerminalSize};
+use crate::trace::Tracing;
 
 /// Something that the supervisor is asked for.
 #[derive(Debug)]
@@ -55,6 +56,11 @@ pub(crate) enum Request {
     Listeners {
         container: u64,
     },
+    /// What the container's programs touched; answered with the socket from
+    /// which it comes.
+    Trace {
+        container: u64,
+    },
 }
 
 /// What the supervisor answers; `Failed` to anything.
@@ -66,6 +72,7 @@ pub(crate) enum Reply {
     Address(Ipv4Addr),
     Written(Vec<crate::written::Written>),
     Listeners(Vec<crate::listener::Listener>),
+    Trace(jettison_plan::Trace),
     /// From a newborn supervisor: map the ids of my user namespace, please.
     MapIds,
     /// The supervisor is ready.
@@ -101,6 +108,7 @@ pub(crate) struct StartRequest {
     pub(crate) time: Option<Duration>,
     pub(crate) shm_bytes: u64,
     pub(crate) terminal: Option<TerminalSize>,
+    pub(crate) trace: Tracing,
     /// The machine's `/etc/resolv.conf`, for containers that share its network.
     pub(crate) host_resolv_conf: Option<PathBuf>,
 }
@@ -217,6 +225,7 @@ wire_struct!(StartRequest {
     time,
     shm_bytes,
     terminal,
+    trace,
     host_resolv_conf,
 });
 wire_struct!(ExecRequest {
@@ -283,6 +292,7 @@ wire_enum!(Request {
     9 => AddHost { container, name, address },
     10 => Written { container },
     11 => Listeners { container },
+    12 => Trace { container },
 });
 wire_enum!(Reply {
     0 => Done,
@@ -291,6 +301,7 @@ wire_enum!(Reply {
     3 => Address(address),
     4 => Written(written),
     7 => Listeners(listeners),
+    8 => Trace(trace),
     5 => MapIds,
     6 => Ready,
 });

@@ -17,3 +17,4 @@ mod profiles;
 mod roots;
 mod support;
 mod tiers;
+mod trace;
