@@ -19,9 +19,11 @@ pub mod apt;
 pub mod archive;
 pub mod base;
 pub mod deb;
+pub mod droppable;
 pub mod index;
 pub mod installed;
 pub mod release;
+pub mod rewrite;
 
 pub use error::Error;
 pub use fetch::{Fetch, FetchError, Location, Request};

@@ -8,10 +8,16 @@ use super::owners::{Claim, Draft};
 use super::{Package, PackageKind, Scan, known, package};
 
 /// Older and merged-usr releases keep it in different places.
-const PATHS: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
+pub(crate) const PATHS: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
+
+/// The names that were asked for.
+pub(crate) const WORLD: &str = "etc/apk/world";
 
 pub(super) fn is_database(path: &[u8]) -> bool {
-    PATHS.iter().any(|known| known.as_bytes() == path)
+    PATHS
+        .iter()
+        .chain(&[WORLD])
+        .any(|known| known.as_bytes() == path)
 }
 
 pub(super) fn scan(scan: &mut Scan<'_>) {

@@ -11,15 +11,17 @@ use super::{PackageKind, Scan, known, package};
 use crate::deb822::{Paragraph, Paragraphs};
 use crate::index::parse_relations;
 
-const STATUS: &str = "var/lib/dpkg/status";
-const STATUS_D: &str = "var/lib/dpkg/status.d/";
-const INFO: &str = "var/lib/dpkg/info/";
-const DIVERSIONS: &str = "var/lib/dpkg/diversions";
+pub(crate) const STATUS: &str = "var/lib/dpkg/status";
+pub(crate) const STATUS_D: &str = "var/lib/dpkg/status.d/";
+pub(crate) const INFO: &str = "var/lib/dpkg/info/";
+pub(crate) const DIVERSIONS: &str = "var/lib/dpkg/diversions";
 
 pub(super) fn is_database(path: &[u8]) -> bool {
     let below = |directory: &str| path.strip_prefix(directory.as_bytes());
     path == STATUS.as_bytes()
         || path == DIVERSIONS.as_bytes()
+        || path == b"var/lib/dpkg/statoverride"
+        || path == b"var/lib/dpkg/available"
         || below(STATUS_D).is_some_and(|name| !name.contains(&b'/'))
         || below(INFO).is_some_and(|name| name.ends_with(b".list") || name.ends_with(b".md5sums"))
 }
@@ -32,7 +34,7 @@ pub(super) fn is_record(path: &[u8]) -> bool {
 
 pub(super) fn scan(scan: &mut Scan<'_>, records: &[ImagePath]) {
     let diversions = scan.content(&known(DIVERSIONS)).unwrap_or_default();
-    let diversions = parse_diversions(&String::from_utf8_lossy(&diversions));
+    let diversions = Diversions::parse(&String::from_utf8_lossy(&diversions));
     let status = known(STATUS);
     if let Some(content) = scan.content(&status) {
         read_status(scan, &status, &content, &diversions);
@@ -55,12 +57,7 @@ fn sibling(record: &ImagePath, ending: &[u8]) -> Option<ImagePath> {
     ImagePath::new([record.as_bytes(), ending].concat()).ok()
 }
 
-fn read_status(
-    scan: &mut Scan<'_>,
-    record: &ImagePath,
-    content: &[u8],
-    diversions: &HashMap<ImagePath, (ImagePath, String)>,
-) {
+fn read_status(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8], diversions: &Diversions) {
     let mut reader = Paragraphs::new(content, scan.limits.paragraph_bytes);
     let mut paragraph = Paragraph::default();
     loop {
@@ -80,9 +77,7 @@ fn read_status(
         let architecture = paragraph.get("Architecture").unwrap_or_default();
         let mut paths = listed_paths(scan, &name, architecture);
         for path in &mut paths {
-            if let Some((moved, by)) = diversions.get(path)
-                && *by != name
-            {
+            if let Some(moved) = diversions.moved(path, &name) {
                 *path = moved.clone();
             }
         }
@@ -92,7 +87,7 @@ fn read_status(
 
 /// Every state in which the package's files are unpacked (dpkg(1), "Package
 /// states"); `config-files` and `not-installed` have none.
-fn has_files(status: &str) -> bool {
+pub(crate) fn has_files(status: &str) -> bool {
     let state = status.split_ascii_whitespace().nth(2).unwrap_or_default();
     matches!(
         state,
@@ -218,18 +213,27 @@ fn alternatives(
     held
 }
 
-/// Three lines each: the path, where it was moved to, and by which package
-/// (`:` for the administrator).
-fn parse_diversions(text: &str) -> HashMap<ImagePath, (ImagePath, String)> {
-    let lines: Vec<&str> = text.lines().collect();
-    lines
-        .chunks_exact(3)
-        .filter_map(|chunk| {
+/// Files that lie elsewhere than their packages say (dpkg-divert(1)).
+pub(crate) struct Diversions(HashMap<ImagePath, (ImagePath, String)>);
+
+impl Diversions {
+    /// Three lines each: the path, where it was moved to, and by which package
+    /// (`:` for the administrator).
+    pub(crate) fn parse(text: &str) -> Self {
+        let lines: Vec<&str> = text.lines().collect();
+        let entries = lines.chunks_exact(3).filter_map(|chunk| {
             let (from, to) = (
                 ImagePath::new(chunk[0]).ok()?,
                 ImagePath::new(chunk[1]).ok()?,
             );
             Some((from, (to, chunk[2].to_owned())))
-        })
-        .collect()
+        });
+        Self(entries.collect())
+    }
+
+    /// Where a package's file was moved to by another.
+    pub(crate) fn moved(&self, path: &ImagePath, package: &str) -> Option<&ImagePath> {
+        let (moved, by) = self.0.get(path)?;
+        (by != package).then_some(moved)
+    }
 }

@@ -5,14 +5,14 @@
 //! is answered, what cannot becomes a note, and nothing fails. Texts are given
 //! as they are in the image; who prints them escapes them.
 
-mod apk;
-mod dpkg;
+pub(crate) mod apk;
+pub(crate) mod dpkg;
 mod needs;
-mod node;
+pub(crate) mod node;
 mod os_release;
 mod owners;
 mod purl;
-mod python;
+pub(crate) mod python;
 mod requirement;
 mod rpm;
 mod ruby;
@@ -20,7 +20,7 @@ mod tree_files;
 mod units;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::borrow::Cow;
 
@@ -32,6 +32,8 @@ pub use tree_files::TreeFiles;
 pub use units::{Unit, UnitKind};
 
 use crate::PackageLimits;
+pub(crate) use owners::{parent_bytes, real_path};
+
 use needs::Want;
 use owners::{Draft, Owners};
 
@@ -57,6 +59,7 @@ pub fn is_database(path: &[u8]) -> bool {
         || python::is_database(path)
         || node::is_database(path)
         || ruby::is_record(path)
+        || node::is_lock(path)
         || os_release::PATHS
             .iter()
             .any(|known| known.as_bytes() == path)
@@ -438,6 +441,6 @@ fn package(kind: PackageKind, name: &str, version: &str, record: &ImagePath) -> 
 }
 
 /// A path that this crate writes down itself.
-fn known(path: &str) -> ImagePath {
+pub(crate) fn known(path: &str) -> ImagePath {
     ImagePath::new(path).expect("a constant path has neither `..` nor NUL")
 }

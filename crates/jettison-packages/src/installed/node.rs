@@ -23,6 +23,14 @@ pub(super) fn is_database(path: &[u8]) -> bool {
     }
 }
 
+/// What npm keeps of a `node_modules` that it has written.
+pub(crate) fn is_lock(path: &[u8]) -> bool {
+    path.strip_suffix(b"/.package-lock.json")
+        .is_some_and(|directory| {
+            directory == b"node_modules" || directory.ends_with(b"/node_modules")
+        })
+}
+
 #[derive(Deserialize)]
 struct PackageJson {
     name: Option<String>,

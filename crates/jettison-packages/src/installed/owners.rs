@@ -213,7 +213,7 @@ fn index(stored: u32) -> Option<usize> {
 }
 
 /// The bytes of the directory that holds a path; empty for the root.
-pub(super) fn parent_bytes(path: &[u8]) -> &[u8] {
+pub(crate) fn parent_bytes(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
     &path[..end]
 }
@@ -243,7 +243,7 @@ pub(super) fn compiled_from(path: &ImagePath) -> Option<ImagePath> {
 }
 
 /// Where a path as it was unpacked lies in the tree.
-pub(super) fn real_path(
+pub(crate) fn real_path(
     files: &dyn Files,
     directories: &mut HashMap<ImagePath, Option<ImagePath>>,
     path: &ImagePath,

@@ -122,7 +122,7 @@ fn wants(scan: &mut Scan<'_>, record: &ImagePath, metadata: &Paragraph) -> Wants
 }
 
 /// The first field of a line of comma-separated values (RFC 4180).
-fn first_field(line: &[u8]) -> Vec<u8> {
+pub(crate) fn first_field(line: &[u8]) -> Vec<u8> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let Some(quoted) = line.strip_prefix(b"\"") else {
         return line
@@ -146,7 +146,7 @@ fn first_field(line: &[u8]) -> Vec<u8> {
 }
 
 /// A path beside `base`, where `..` climbs but never above the root.
-fn relative(base: &ImagePath, path: &[u8]) -> Option<ImagePath> {
+pub(crate) fn relative(base: &ImagePath, path: &[u8]) -> Option<ImagePath> {
     if path.is_empty() {
         return None;
     }

@@ -1,21 +1,22 @@
 //! Databases written here, broken ones, and the machine's own dpkg as a judge.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::*;
 
-/// A tree in memory: files by path; `link` entries are links of directories.
-#[derive(Default)]
-struct Memory {
-    files: BTreeMap<ImagePath, Vec<u8>>,
-    links: BTreeMap<ImagePath, ImagePath>,
+/// A tree in memory: files by path; `links` are links of directories.
+#[derive(Default, Clone)]
+pub(crate) struct Memory {
+    pub(crate) files: BTreeMap<ImagePath, Vec<u8>>,
+    pub(crate) links: BTreeMap<ImagePath, ImagePath>,
+    pub(crate) directories: BTreeSet<ImagePath>,
 }
 
 impl Memory {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let mut memory = Self::default();
         for (path, content) in files {
             memory
@@ -36,6 +37,7 @@ impl Files for Memory {
 
     fn for_each_path(&self, visit: &mut dyn FnMut(&ImagePath, bool)) {
         self.files.keys().for_each(|path| visit(path, false));
+        self.directories.iter().for_each(|path| visit(path, true));
     }
 
     fn real_directory(&self, directory: &ImagePath) -> Option<ImagePath> {
