@@ -44,18 +44,54 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The names under which [`Limits::set`] knows the bounds.
-    pub const NAMES: [&str; 9] = [
-        "entries",
-        "path-bytes",
-        "path-depth",
-        "name-bytes",
-        "unpacked-bytes",
-        "json-bytes",
-        "pax-bytes",
-        "layers",
-        "manifests",
+    /// The names under which [`Limits::set`] knows the bounds, and what each
+    /// bounds, for people.
+    pub const BOUNDS: [(&str, &str); 9] = [
+        (
+            "entries",
+            "entries in all layers together; the largest honest images have about 500 000",
+        ),
+        ("path-bytes", "bytes of one path: Linux' `PATH_MAX`"),
+        ("path-depth", "components of one path"),
+        (
+            "name-bytes",
+            "bytes of all paths, link targets and extended attributes together, which are held in memory",
+        ),
+        (
+            "unpacked-bytes",
+            "decompressed bytes of all layers together, and of an archive that is packed as a whole",
+        ),
+        (
+            "json-bytes",
+            "bytes of a manifest, config or index; registries refuse larger manifests",
+        ),
+        (
+            "pax-bytes",
+            "bytes of the PAX records or GNU long names in front of one entry",
+        ),
+        (
+            "layers",
+            "layers of one image; engines refuse more than 127",
+        ),
+        ("manifests", "manifests in one index"),
     ];
+
+    /// A bound by its name.
+    pub fn get(&self, name: &str) -> Option<u64> {
+        let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        Some(match name {
+            "entries" => self.entries,
+            "path-bytes" => count(self.path_bytes),
+            "path-depth" => count(self.path_depth),
+            "name-bytes" => self.name_bytes,
+            "unpacked-bytes" => self.unpacked_bytes,
+            "json-bytes" => self.json_bytes,
+            "pax-bytes" => self.pax_bytes,
+            "layers" => count(self.layers),
+            "manifests" => count(self.manifests),
+            _ => return None,
+        })
+    }
 
     /// Sets a bound by its name; false when there is none of that name.
     pub fn set(&mut self, name: &str, value: u64) -> bool {
@@ -82,11 +118,13 @@ mod tests {
 
     #[test]
     fn every_name_sets_a_bound() {
-        for name in Limits::NAMES {
+        for (name, _) in Limits::BOUNDS {
             let mut limits = Limits::default();
             assert!(limits.set(name, 7), "{name}");
             assert_ne!(limits, Limits::default(), "{name}");
+            assert_eq!(limits.get(name), Some(7), "{name}");
         }
         assert!(!Limits::default().set("nonsense", 7));
+        assert_eq!(Limits::default().get("nonsense"), None);
     }
 }

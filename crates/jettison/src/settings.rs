@@ -82,8 +82,9 @@ fn limits(global: &GlobalArgs) -> Result<Limits, Failure> {
             .and_then(|(name, number)| Some((name, number.parse::<u64>().ok()?)))
             .is_some_and(|(name, number)| limits.set(name, number));
         if !known {
+            let names = Limits::BOUNDS.map(|(name, _)| name);
             return Err(Failure::new(format!("--limit: `{word}` is not NAME=N"))
-                .with_hint(format!("the names are {}", Limits::NAMES.join(", "))));
+                .with_hint(format!("the names are {}", names.join(", "))));
         }
     }
     Ok(limits)

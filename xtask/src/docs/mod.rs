@@ -15,6 +15,9 @@ use crate::{Problem, workspace};
 /// Pages by their path below the root of the workspace.
 type Pages = BTreeMap<PathBuf, String>;
 
+/// Generated parts of pages by their name.
+type Tables = BTreeMap<String, String>;
+
 /// Writes what has changed, or says what is stale.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
     let check = match arguments {
@@ -23,8 +26,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
         _ => return Err("docs takes --check and nothing else".into()),
     };
     let root = workspace::root();
-    let mut pages = reference::pages(&root)?;
-    pages.extend(pages_with_tables(&root)?);
+    let reference::Reference { mut pages, parts } = reference::read(&root)?;
+    pages.extend(pages_with_tables(&root, parts)?);
     let mut stale = Vec::new();
     for (path, text) in &pages {
         let target = root.join(path);
@@ -57,8 +60,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
 }
 
 /// Every hand-written page that shows a generated table, with the tables as they should be.
-fn pages_with_tables(root: &Path) -> Result<Pages, Problem> {
-    let tables = tables(&root.join("docs/results"))?;
+fn pages_with_tables(root: &Path, parts: Tables) -> Result<Pages, Problem> {
+    let mut tables = tables(&root.join("docs/results"))?;
+    tables.extend(parts);
     let mut candidates = vec![PathBuf::from("README.md"), PathBuf::from("ARCHITECTURE.md")];
     if let Ok(entries) = std::fs::read_dir(root.join("docs")) {
         for entry in entries {
@@ -83,8 +87,8 @@ fn pages_with_tables(root: &Path) -> Result<Pages, Problem> {
 }
 
 /// `NAME` is the table of `docs/results/NAME.json`, `NAME-goals` what it was to reach.
-fn tables(folder: &Path) -> Result<BTreeMap<String, String>, Problem> {
-    let mut tables = BTreeMap::new();
+fn tables(folder: &Path) -> Result<Tables, Problem> {
+    let mut tables = Tables::new();
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Ok(tables);
     };

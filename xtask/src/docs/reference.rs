@@ -1,11 +1,12 @@
 //! Reference pages that jettison itself knows best: the command line, its man pages and completions, the schemas of its JSON.
 //!
 //! The hidden subcommand `jettison reference DIR` writes them: `cli.md` and `schema/*` (committed below `docs/`), `man/*.1` and
-//! `completions/*` (shipped beside the release binary, not committed).
+//! `completions/*` (shipped beside the release binary, not committed), and `parts/NAME.md`: the table that a page written by
+//! hand shows between the markers of NAME.
 
 use std::path::{Path, PathBuf};
 
-use super::Pages;
+use super::{Pages, Tables};
 use crate::{Problem, workspace};
 
 /// The subcommand that writes the pages.
@@ -14,8 +15,16 @@ const SUBCOMMAND: &str = "reference";
 /// What of it is committed, by its name below `docs/`.
 const COMMITTED: &[&str] = &["cli.md", "schema"];
 
-/// The committed pages as they should be.
-pub(crate) fn pages(root: &Path) -> Result<Pages, Problem> {
+/// What is committed of it.
+pub(crate) struct Reference {
+    /// The pages as they should be.
+    pub(super) pages: Pages,
+    /// Parts of other pages.
+    pub(super) parts: Tables,
+}
+
+/// Has everything written and reads what is committed.
+pub(crate) fn read(root: &Path) -> Result<Reference, Problem> {
     let mut pages = Pages::new();
     let folder = tempfile::tempdir()?;
     write(root, folder.path())?;
@@ -25,7 +34,13 @@ pub(crate) fn pages(root: &Path) -> Result<Pages, Problem> {
     if pages.is_empty() {
         return Err("the reference subcommand wrote none of the pages that are committed".into());
     }
-    Ok(pages)
+    let mut parts = Tables::new();
+    for entry in std::fs::read_dir(folder.path().join("parts"))? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        parts.insert(name.into_owned(), std::fs::read_to_string(&path)?);
+    }
+    Ok(Reference { pages, parts })
 }
 
 /// Has a debug build write everything into `folder`.

@@ -9,6 +9,7 @@ use jettison_image::{Digest, Timestamp};
 use jettison_packages::apt::Archives;
 use jettison_packages::archive::Reader;
 use jettison_packages::base::{Base, Selection, compose};
+pub use jettison_packages::release::KeyInfo;
 use jettison_packages::release::{Keyring, VerifyError};
 use jettison_packages::{Error, Lock, LockedBase, PackageLimits};
 
@@ -270,6 +271,11 @@ fn remember(
         .store()
         .put_cached(REMEMBERED, &key, value.as_bytes())?;
     Ok(())
+}
+
+/// The archive keys that are believed when no keyring is named.
+pub fn shipped_keys() -> Result<Vec<KeyInfo>, BaseError> {
+    Ok(keyring(&[])?.keys())
 }
 
 fn keyring(paths: &[PathBuf]) -> Result<Keyring, BaseError> {

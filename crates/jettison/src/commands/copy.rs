@@ -13,11 +13,16 @@ use crate::ui::Ui;
 use crate::ui::units::{bytes, count};
 
 /// Copy an image from one place to another
+///
+/// An archive may be packed as a whole with gzip or zstd, and
+/// docker-archive:/dev/stdin reads one out of a pipe. Layers that come
+/// unpacked are gzipped on the way into a registry.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   jettison copy docker-daemon:shop:1.2 oci-archive:shop.tar
-  jettison copy oci:layout:1.2 docker://registry.example/shop:1.2")]
+  jettison copy oci:layout:1.2 docker://registry.example/shop:1.2
+  docker save shop:1.2 | jettison copy docker-archive:/dev/stdin shop:1.2")]
 pub struct CopyArgs {
     /// oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE,
     /// docker-daemon:NAME, docker://REF, or a name

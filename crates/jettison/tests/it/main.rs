@@ -5,4 +5,5 @@
 
 mod hostile;
 mod inspect;
+mod running;
 mod support;

@@ -1,11 +1,7 @@
 //! Images as a person tries them: `run`, `copy`, `store` and `doctor` of the
 //! real binary, on an image made of this machine's static busybox, with a
 //! store of its own and no engine in reach.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "tests; what is skipped is said aloud"
-)]
+#![expect(clippy::print_stdout, reason = "what is skipped is said aloud")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
