@@ -3,8 +3,10 @@
 //! Everything is read from bytes that are handed in; nothing here opens a file
 //! or runs a program (`ldd` does, which is why it is not used on foreign files).
 
+pub mod compiled;
 mod edge;
 mod elf;
+mod facts;
 mod glob;
 mod go;
 pub mod loader;
@@ -16,6 +18,7 @@ mod world;
 
 pub use edge::{Edge, How};
 pub use elf::{ElfError, ElfFacts, Linkage, Machine};
+pub use facts::ProgramFacts;
 pub use go::{GoBuild, GoModule};
 pub use needs::{Companion, Need, NeedState, needs};
 pub use program::Program;

@@ -4,12 +4,14 @@
 
 mod dynamic;
 mod file;
+mod symbols;
 
 use object::elf;
 use serde::Serialize;
 
 pub(crate) use self::dynamic::Dynamic;
 pub(crate) use self::file::{ElfFile, c_string, slice};
+pub(crate) use self::symbols::imports;
 
 /// Why bytes are not usable as an ELF file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

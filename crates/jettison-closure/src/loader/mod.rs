@@ -66,6 +66,11 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// The image.
+    pub fn world(&self) -> &World<'a> {
+        &self.world
+    }
+
     /// What is mapped when a program starts, or when a shared object is opened
     /// of whose opener nothing is known. Nothing for a static program and for
     /// what is no ELF file.

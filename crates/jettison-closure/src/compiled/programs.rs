@@ -1,0 +1,347 @@
+//! Programs that a compiled program may run: command lines handed to `popen`
+//! and `system`, names handed to `execvp` and its kind. All are guesses, and
+//! say so: the text may be a message.
+//!
+//! A text with a blank counts when its first word is a program in `PATH` and
+//! something in it is a shell's rather than a sentence's; a text that is a
+//! name counts when it is no everyday word. Texts of Go and Rust have no end
+//! in the data; their commands are found only by path.
+
+use memchr::memmem;
+
+use crate::edge::How;
+use crate::facts::ProgramFacts;
+use crate::scripts::{Reader, command};
+
+/// Programs guessed for one file: beyond that the texts are a list of words.
+const MOST: usize = 200;
+/// Longest text that is taken for a command.
+const MOST_TEXT: usize = 2048;
+
+/// Hand a text to the shell.
+const SHELL: &[&str] = &[
+    "popen",
+    "system",
+    "g_spawn_command_line_sync",
+    "g_spawn_command_line_async",
+];
+
+/// Look a name up in `PATH`, or are handed what was.
+const BY_NAME: &[&str] = &[
+    "execvp",
+    "execlp",
+    "execvpe",
+    "posix_spawnp",
+    "g_spawn_async",
+    "g_spawn_sync",
+    "g_find_program_in_path",
+    "uv_spawn",
+    "pexecute",
+    "apr_proc_create",
+];
+
+/// Are handed a path, which may have been put together from a name.
+const BY_PATH: &[&str] = &[
+    "execv",
+    "execve",
+    "execl",
+    "execle",
+    "posix_spawn",
+    "fexecve",
+];
+
+/// Names of programs that are words of messages and of options.
+const WORDS: &[&str] = &[
+    "arch",
+    "at",
+    "base32",
+    "base64",
+    "bc",
+    "bind",
+    "builtin",
+    "c",
+    "cal",
+    "catch",
+    "clear",
+    "comm",
+    "command",
+    "cut",
+    "dc",
+    "debug",
+    "dir",
+    "domainname",
+    "echo",
+    "ed",
+    "env",
+    "eval",
+    "exec",
+    "expand",
+    "expr",
+    "factor",
+    "false",
+    "fc",
+    "file",
+    "find",
+    "fold",
+    "free",
+    "from",
+    "groups",
+    "hash",
+    "head",
+    "help",
+    "host",
+    "hostid",
+    "hostname",
+    "id",
+    "info",
+    "install",
+    "join",
+    "jobs",
+    "kill",
+    "last",
+    "less",
+    "link",
+    "locale",
+    "locate",
+    "login",
+    "look",
+    "mail",
+    "make",
+    "man",
+    "mesg",
+    "message",
+    "mode",
+    "more",
+    "mount",
+    "name",
+    "nice",
+    "nl",
+    "node",
+    "od",
+    "open",
+    "paste",
+    "patch",
+    "ping",
+    "pr",
+    "print",
+    "printf",
+    "ps",
+    "pwd",
+    "read",
+    "reboot",
+    "rename",
+    "reset",
+    "route",
+    "rev",
+    "script",
+    "select",
+    "seq",
+    "service",
+    "set",
+    "shuf",
+    "shutdown",
+    "size",
+    "sleep",
+    "sort",
+    "split",
+    "stat",
+    "strings",
+    "stty",
+    "su",
+    "sum",
+    "sync",
+    "tail",
+    "test",
+    "time",
+    "timeout",
+    "top",
+    "touch",
+    "tr",
+    "true",
+    "truncate",
+    "tty",
+    "type",
+    "ul",
+    "umount",
+    "unexpand",
+    "uniq",
+    "unlink",
+    "update",
+    "uptime",
+    "users",
+    "users",
+    "vi",
+    "view",
+    "w",
+    "wait",
+    "wall",
+    "watch",
+    "wc",
+    "which",
+    "who",
+    "write",
+    "yes",
+    "link",
+    "pager",
+    "editor",
+    "getent",
+    "getconf",
+    "column",
+    "col",
+    "colrm",
+    "logger",
+    "users",
+    "state",
+    "ab",
+    "apt",
+    "ld",
+    "as",
+    "ar",
+    "nm",
+    "ctags",
+    "awk",
+    "git",
+    "perl",
+    "python",
+    "python3",
+    "ruby",
+];
+
+/// What a sentence has and a command line has not.
+const SENTENCE: &[&str] = &[
+    " is ", " are ", " not ", " the ", " a ", " an ", " cannot ", " could ", " of ", " was ",
+    " has ", " must ", " should ", " error", " failed", " invalid", " unknown", " missing",
+    " only ", " will ", " be ", " with ", ": %s\n", "...",
+];
+
+pub(super) fn edges(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>) {
+    let by_shell = facts.calls(SHELL);
+    let by_name = facts.calls(BY_NAME);
+    if !(by_shell || by_name || facts.calls(BY_PATH)) || is_shell(facts.name()) {
+        return;
+    }
+    let mut found = 0;
+    for text in facts.c_texts() {
+        if text.len() < 2 || text.len() > MOST_TEXT || found >= MOST {
+            continue;
+        }
+        let Ok(text) = std::str::from_utf8(text) else {
+            continue;
+        };
+        let before = found;
+        if by_shell && is_command_line(text) {
+            found += usize::from(command_line(reader, text));
+        }
+        if by_name && before == found && is_name(text) && !WORDS.contains(&text) {
+            found += usize::from(program(reader, text));
+        }
+    }
+}
+
+/// Adds the programs of a command line when its first word is one.
+fn command_line(reader: &mut Reader<'_>, text: &str) -> bool {
+    let first = first_word(text);
+    let known = reader.world.command(first.as_bytes()).is_some();
+    if !known || first.is_empty() {
+        return false;
+    }
+    for edge in command::text_edges(&reader.world, text.as_bytes()) {
+        let detail = match edge.how {
+            How::Runs => format!("may run {}", String::from_utf8_lossy(edge.to.file_name())),
+            _ => edge.detail,
+        };
+        reader.add(edge.to, edge.how, detail);
+    }
+    true
+}
+
+fn program(reader: &mut Reader<'_>, name: &str) -> bool {
+    let Some(path) = reader.world.command(name.as_bytes()) else {
+        return false;
+    };
+    reader.add(path, How::Runs, format!("may run {name}"));
+    true
+}
+
+/// The word that would be run: variables that are set in front of it are passed over.
+fn first_word(text: &str) -> &str {
+    let is_setting = |word: &&str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        })
+    };
+    text.split_ascii_whitespace()
+        .map(|word| word.trim_start_matches(['(', '{', '!']))
+        .find(|word| !word.is_empty() && !is_setting(word))
+        .unwrap_or_default()
+}
+
+fn is_command_line(text: &str) -> bool {
+    if !text.trim_start().contains(' ')
+        || text
+            .bytes()
+            .any(|b| b.is_ascii_control() && b != b'\n' && b != b'\t')
+    {
+        return false;
+    }
+    let first = first_word(text);
+    let has = |part: &str| memmem::find(text.as_bytes(), part.as_bytes()).is_some();
+    let is_shells = [
+        " -", " |", "| ", " >", "2>", " <", " /", " '", " \"", "$", "`", "&&", "%s", ";", " +",
+    ]
+    .iter()
+    .any(|part| has(part));
+    let is_sentence = SENTENCE.iter().any(|part| has(part));
+    is_shells
+        && (!is_sentence || first.starts_with('/'))
+        && first.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn is_name(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b))
+}
+
+/// The words of a shell are its own commands, not programs that it runs.
+fn is_shell(name: &[u8]) -> bool {
+    let name = std::str::from_utf8(name).unwrap_or_default();
+    matches!(
+        name,
+        "sh" | "ash"
+            | "bash"
+            | "dash"
+            | "ksh"
+            | "mksh"
+            | "zsh"
+            | "fish"
+            | "busybox"
+            | "toybox"
+            | "tclsh"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{first_word, is_command_line};
+
+    #[test]
+    fn command_lines_and_sentences() {
+        for (text, expected) in [
+            ("gzip -dc %s", true),
+            ("LC_ALL=C sort %s | uniq", true),
+            ("/usr/sbin/sendmail -t -i", true),
+            ("unzip '%s' > /dev/null", true),
+            ("file %s not found", false),
+            ("time is over", false),
+            ("gzip", false),
+            ("test failed: %s", false),
+        ] {
+            assert_eq!(is_command_line(text), expected, "{text}");
+        }
+        assert_eq!(first_word("LC_ALL=C sort %s"), "sort");
+        assert_eq!(first_word("( cd / && ls )"), "cd");
+    }
+}
