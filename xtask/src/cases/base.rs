@@ -12,8 +12,12 @@ pub(crate) const TAG: &str = "case-debian:12";
 
 const SUITE: &str = "bookworm";
 
-/// As in Debian's own images for containers: downloaded packages are not kept.
-const CLEAN: &str = "DPkg::Post-Invoke { \"rm -f /var/cache/apt/archives/*.deb || true\"; };";
+/// As in Debian's own images for containers: downloaded packages and apt's own indexes of its lists are not kept.
+const CLEAN: &[&str] = &[
+    "DPkg::Post-Invoke { \"rm -f /var/cache/apt/archives/*.deb || true\"; };",
+    "Dir::Cache::pkgcache \"\";",
+    "Dir::Cache::srcpkgcache \"\";",
+];
 
 /// Composes and imports it unless the engine has it.
 pub(crate) fn provide(client: &Client, folder: &Path) -> Result<(), Problem> {
@@ -31,7 +35,9 @@ pub(crate) fn provide(client: &Client, folder: &Path) -> Result<(), Problem> {
         "--variant=minbase",
         "--include=ca-certificates,tzdata",
     ]);
-    command.arg(format!("--aptopt={CLEAN}"));
+    for setting in CLEAN {
+        command.arg(format!("--aptopt={setting}"));
+    }
     // A machine may be served from a snapshot, whose signatures are as old as it is.
     command.args([
         "--aptopt=Acquire::Check-Valid-Until \"false\"",

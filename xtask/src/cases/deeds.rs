@@ -64,7 +64,8 @@ pub(crate) fn carry_out(scene: &Scene<'_>, deed: &Deed) -> Result<Answer, Proble
             options,
             stdin,
         } => {
-            let mut arguments = vec!["run".to_owned(), "--rm".to_owned()];
+            let name = format!("{container}-run");
+            let mut arguments = ["run", "--rm", "--name", &name].map(str::to_owned).to_vec();
             if stdin.is_some() {
                 arguments.push("--interactive".to_owned());
             }

@@ -39,7 +39,17 @@ pub(crate) fn provide(dockerfile: &str, context: &Path, cache: &Path) -> Result<
         if root == Path::new("/usr") {
             return Err("the only Python of this machine is a package's".into());
         }
-        copy(&root, &made.join("python"))?;
+        let target = made.join("python");
+        copy(&root, &target)?;
+        // The interpreter and its library; what this machine has added is its own business.
+        for entry in std::fs::read_dir(target.join("lib"))?.flatten() {
+            for added in ["site-packages", "test"] {
+                let path = entry.path().join(added);
+                if path.is_dir() {
+                    std::fs::remove_dir_all(path)?;
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ use slimmer::Hints;
 use tree::Tree;
 
 use crate::test::docker::Engine;
+use crate::test::tally::Tally;
 use crate::{Problem, processes, workspace};
 
 const HELP: &str = "\
@@ -91,54 +92,124 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
     cases.retain(|case| !options.fast || case.fast);
     processes::watch_interrupts()?;
     let program = match options.deed {
-        Deed::Slim => Some(slimming_jettison(&root)?),
+        Deed::Slim => Some(slimming_jettison(&root, "release")?.ok_or(NO_SLIM)?),
         Deed::Sabotage | Deed::Nothing => None,
     };
     let is_everything = cases.len() == of_all && options.modes.len() == 2;
-    let folder = tempfile::Builder::new()
-        .prefix("jettison-cases-")
-        .tempdir_in("/var/tmp")?;
+    let folder = scratch()?;
     let engine = Engine::provide(folder.path())?;
     let client = Client::new(&engine.host);
+    let done = all(
+        &client,
+        &root,
+        &cases,
+        &options,
+        program.as_deref(),
+        folder.path(),
+    )?;
+    drop(engine);
+    if options.deed == Deed::Slim {
+        let record = result::record(&done.rows);
+        print!("\n{record}");
+        if is_everything && done.wrong.is_empty() {
+            record.write(&root.join("docs/results/cases.json"), 1)?;
+            crate::docs::run(&[])?;
+        }
+    }
+    match [done.wrong, done.lies].concat().as_slice() {
+        [] => Ok(()),
+        wrong => Err(format!("not as it should be: {}", wrong.join(", ")).into()),
+    }
+}
+
+/// The small cases among the tests, slimmed without hints; answers what could not be had.
+pub(crate) fn run_fast(root: &Path, host: &str, tally: &mut Tally) -> Result<Vec<String>, Problem> {
+    let mut cases = Case::all(&root.join("cases"))?;
+    cases.retain(|case| case.fast);
+    let Some(program) = slimming_jettison(root, "debug")? else {
+        return Ok(vec![format!("cases ({NO_SLIM})")]);
+    };
+    let options = Options {
+        names: Vec::new(),
+        modes: vec![Hints::None],
+        fast: true,
+        keep: false,
+        deed: Deed::Slim,
+    };
+    let folder = scratch()?;
+    let done = all(
+        &Client::new(host),
+        root,
+        &cases,
+        &options,
+        Some(&program),
+        folder.path(),
+    )?;
+    // A case that cannot be built here for want of a network or a package is no failed test, a lie is.
+    tally.add(
+        (done.rows.len() - done.lies.len()) as u64,
+        done.lies.len() as u64,
+    );
+    Ok(done
+        .wrong
+        .iter()
+        .map(|name| format!("case {name} (see above)"))
+        .collect())
+}
+
+/// What became of the cases.
+#[derive(Default)]
+struct Done {
+    rows: Vec<Row>,
+    /// Cases that are defects themselves, or could not be built.
+    wrong: Vec<String>,
+    /// Called whole, and not so.
+    lies: Vec<String>,
+}
+
+fn all(
+    client: &Client,
+    root: &Path,
+    cases: &[Case],
+    options: &Options,
+    program: Option<&Path>,
+    folder: &Path,
+) -> Result<Done, Problem> {
     let workshop = Workshop {
-        client: &client,
+        client,
         cases: root.join("cases"),
         cache: cache()?,
     };
     let results = match options.keep {
         true => workshop.cache.join("results"),
-        false => folder.path().join("results"),
+        false => folder.join("results"),
     };
     std::fs::create_dir_all(&results)?;
-    let mut rows = Vec::new();
-    let mut wrong = Vec::new();
-    for case in &cases {
-        match one(&workshop, case, &options, program.as_deref(), &results) {
-            Ok(row) => rows.extend(row),
+    let mut done = Done::default();
+    for case in cases {
+        match one(&workshop, case, options, program, &results) {
+            Ok(Some(row)) => {
+                if row.outcomes.iter().any(Outcome::is_false_success) {
+                    done.lies.push(format!("{} (false success)", case.name));
+                }
+                done.rows.push(row);
+            }
+            Ok(None) => {}
             Err(problem) => {
                 processes::go_on()?;
                 println!("  DEFECT {problem}");
-                wrong.push(case.name.clone());
+                done.wrong.push(case.name.clone());
             }
         }
     }
-    drop(engine);
-    if options.deed == Deed::Slim {
-        let record = result::record(&rows);
-        print!("\n{record}");
-        if is_everything && wrong.is_empty() {
-            record.write(&root.join("docs/results/cases.json"), 1)?;
-            crate::docs::run(&[])?;
-        }
-        for row in &rows {
-            let lies = row.outcomes.iter().any(Outcome::is_false_success);
-            lies.then(|| wrong.push(format!("{} (false success)", row.what)));
-        }
-    }
-    match wrong.as_slice() {
-        [] => Ok(()),
-        wrong => Err(format!("not as it should be: {}", wrong.join(", ")).into()),
-    }
+    Ok(done)
+}
+
+/// Not under /tmp, which may be in memory.
+fn scratch() -> Result<tempfile::TempDir, Problem> {
+    Ok(tempfile::Builder::new()
+        .prefix("jettison-cases-")
+        .tempdir_in("/var/tmp")?)
 }
 
 /// One case from its sources to its rows.
@@ -275,22 +346,21 @@ fn sabotage(
     }
 }
 
-/// A release build that knows `slim`.
-fn slimming_jettison(root: &Path) -> Result<PathBuf, Problem> {
-    let built = workspace::cargo()
-        .args(["build", "--release", "--locked", "--package", "jettison"])
-        .current_dir(root)
-        .status()?;
-    if !built.success() {
-        return Err("the release build failed".into());
+/// Why there is nothing to try.
+const NO_SLIM: &str = "jettison does not know `slim`; --originals and --sabotage need no slimmer";
+
+/// A build that knows `slim`.
+fn slimming_jettison(root: &Path, profile: &str) -> Result<Option<PathBuf>, Problem> {
+    let mut command = workspace::cargo();
+    command.args(["build", "--quiet", "--locked", "--package", "jettison"]);
+    if profile == "release" {
+        command.arg("--release");
     }
-    let program = workspace::target_dir(root)?.join("release/jettison");
-    match knows_slim(&program) {
-        true => Ok(program),
-        false => {
-            Err("jettison does not know `slim`; --originals and --sabotage need no slimmer".into())
-        }
+    if !command.current_dir(root).status()?.success() {
+        return Err("jettison does not build".into());
     }
+    let program = workspace::target_dir(root)?.join(profile).join("jettison");
+    Ok(knows_slim(&program).then_some(program))
 }
 
 fn knows_slim(program: &Path) -> bool {

@@ -137,6 +137,7 @@ impl Workshop<'_> {
             let file = entry.file_name().to_string_lossy().into_owned();
             let is_older = file
                 .strip_suffix(".tar")
+                .or_else(|| file.strip_suffix(".part"))
                 .and_then(|stem| stem.rsplit_once('-'))
                 .is_some_and(|(stem, _)| stem == name);
             if is_older {

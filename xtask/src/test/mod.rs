@@ -10,7 +10,7 @@ mod examples;
 mod needs;
 mod registry;
 mod runner;
-mod tally;
+pub(crate) mod tally;
 
 use std::path::Path;
 use std::process::Command;
@@ -21,7 +21,7 @@ use registry::Registry;
 use tally::Tally;
 
 use crate::processes::{self, Foreground};
-use crate::{Problem, workspace};
+use crate::{Problem, cases, workspace};
 
 const HELP: &str = "\
 Usage: cargo xtask test [--no-install] [--minutes N] [-- CARGO-TEST-ARGUMENTS]
@@ -117,6 +117,9 @@ fn run_with_services(
     })?;
     if options.chosen.is_empty() {
         without.extend(examples::run(root, tally)?);
+        if let Some(engine) = &engine {
+            without.extend(cases::run_fast(root, &engine.host, tally)?);
+        }
     }
 
     drop((engine, registry));

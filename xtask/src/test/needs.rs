@@ -83,6 +83,24 @@ const NEEDS: &[Need] = &[
         tests: "the closure's ELF facts",
     },
     Need {
+        package: "mmdebstrap",
+        program: "mmdebstrap",
+        why: "a base image where no public registry is in reach",
+        tests: "the cases: real images, slimmed and asked",
+    },
+    Need {
+        package: "curl",
+        program: "curl",
+        why: "requests by another client than jettison's own",
+        tests: "the cases: real images, slimmed and asked",
+    },
+    Need {
+        package: "openssl",
+        program: "openssl",
+        why: "certificates of an authority of the tests' own",
+        tests: "the cases: real images, slimmed and asked",
+    },
+    Need {
         package: "gnupg",
         program: "gpg",
         why: "an independent maker of signatures",

@@ -1,0 +1,1 @@
+package app; public interface Filter { String run(String text); }

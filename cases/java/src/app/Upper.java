@@ -1,0 +1,1 @@
+package app; public class Upper implements Filter { public String run(String text) { return text.toUpperCase(); } }

@@ -1,0 +1,1 @@
+export const lazy = 1; export { default as os } from 'os';

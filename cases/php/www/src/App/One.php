@@ -1,0 +1,1 @@
+<?php namespace App; class One { public function say() { return (new Two)->say() . "1"; } }

@@ -1,0 +1,1 @@
+<?php namespace App; class Three extends Two { public function say() { return parent::say() . "three"; } }

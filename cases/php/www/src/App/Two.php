@@ -1,0 +1,1 @@
+<?php namespace App; class Two { public function say() { return "two"; } }
