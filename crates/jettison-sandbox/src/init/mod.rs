@@ -139,6 +139,7 @@ fn set_up(
         user: &resolved,
         profile: place.root.is_some().then_some(&request.profile),
         tier: place.tier,
+        supervisor,
         hook,
         stdio,
     })
@@ -181,6 +182,7 @@ fn join(
         user: &resolved,
         profile: place.root.is_some().then_some(&first.profile),
         tier: place.tier,
+        supervisor,
         hook,
         stdio,
     })

@@ -1,6 +1,8 @@
 //! Gives up everything that the profile does not leave: groups, user,
 //! capabilities, system calls.
 
+use std::os::fd::AsFd;
+
 use rustix::io::Errno;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, Gid, Uid, capabilities, remove_capability_from_bounding_set,
@@ -82,7 +84,7 @@ fn filter(program: &Program<'_>, profile: &Profile, start: &Start) -> Result<(),
     // Of two filters the kernel heeds the stricter answer: what the profile
     // refuses is refused, and not even seen.
     if let Some(hook) = program.hook {
-        hook.enter(&start.attempts, program.args)?;
+        hook.enter(&start.attempts, program.args, program.supervisor.as_fd())?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::spec::Profile;
 use crate::sys;
 use crate::tier::Tier;
 use crate::trace::Hook;
-use crate::wire::{Failure, FailureKind, StartRequest};
+use crate::wire::{Channel, Failure, FailureKind, StartRequest};
 
 /// Docker's default (moby, `oci/defaults.go`).
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -27,6 +27,7 @@ pub(super) struct Program<'a> {
     /// None: nothing is given up.
     pub(super) profile: Option<&'a Profile>,
     pub(super) tier: Tier,
+    pub(super) supervisor: &'a Channel,
     /// The way to the tracer, if it is traced.
     pub(super) hook: Option<&'a Hook>,
     pub(super) stdio: [OwnedFd; 3],

@@ -159,6 +159,22 @@ pub(crate) fn close_from(first: i32, only_on_exec: bool) {
     }
 }
 
+/// Closes every descriptor but the three standard streams and these, for a
+/// process that is about to execute a program or to end.
+pub(crate) fn close_all_but(keep: &[BorrowedFd<'_>]) {
+    let mut keep: Vec<i32> = keep.iter().map(AsRawFd::as_raw_fd).collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for fd in keep.into_iter().filter(|&fd| fd >= 3) {
+        if fd > first {
+            // SAFETY: the caller owns none of them any more.
+            unsafe { libc::syscall(libc::SYS_close_range, first, fd - 1, 0) };
+        }
+        first = fd + 1;
+    }
+    close_from(first, false);
+}
+
 /// Puts `fd` at a fixed number, open across exec.
 pub(crate) fn place_fd(fd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
     // SAFETY: dup2 onto a number that this module's callers reserve for it.

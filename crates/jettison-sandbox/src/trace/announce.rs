@@ -7,9 +7,10 @@
 
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::DumpableBehavior;
 use rustix::thread::set_no_new_privs;
 
 use super::filter::{self, By};
@@ -27,8 +28,14 @@ pub(crate) struct Hook {
 
 impl Hook {
     /// From here on the process is seen. `attempts` are the paths that it
-    /// will try, and have to stay where they are in memory.
-    pub(crate) fn enter(&self, attempts: &[CString], args: &[OsString]) -> Result<(), Failure> {
+    /// will try, and have to stay where they are in memory; `supervisor` is
+    /// the one descriptor that the process needs besides.
+    pub(crate) fn enter(
+        &self,
+        attempts: &[CString],
+        args: &[OsString],
+        supervisor: BorrowedFd<'_>,
+    ) -> Result<(), Failure> {
         let open = |path: &str| {
             rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
                 .map_err(|e| Failure::step("preparing to be traced", e))
@@ -64,21 +71,31 @@ impl Hook {
         }
         let mut fds = vec![root.as_fd(), current.as_fd()];
         fds.extend(listener.iter().map(AsFd::as_fd));
-        self.channel
-            .send(&announced, &fds)
-            .map_err(|e| Failure::step("talking to the tracer", e))?;
+        let talking = |e| Failure::step("talking to the tracer", e);
         // Zero, or why it cannot be done.
-        match self.channel.receive::<i32>() {
-            Ok(Some((0, _))) => Ok(()),
-            Ok(Some((errno, _))) => Err(Failure::step(
+        let ask = || -> Result<i32, Failure> {
+            self.channel.send(&announced, &fds).map_err(talking)?;
+            let answer = self.channel.receive::<i32>().map_err(talking)?;
+            Ok(answer.map_or(libc::EPIPE, |(errno, _)| errno))
+        };
+        let mut errno = ask()?;
+        if errno == libc::EPERM {
+            // Root of a user namespace may not trace a process that hides.
+            // For a moment it does not; what others in the container could
+            // then reach through it is closed.
+            let keep = [&*fds, &[self.channel.as_fd(), supervisor]].concat();
+            sys::close_all_but(&keep);
+            let hidden = rustix::process::set_dumpable_behavior;
+            hidden(DumpableBehavior::Dumpable).map_err(|e| talking(e.into()))?;
+            errno = ask()?;
+            hidden(DumpableBehavior::NotDumpable).map_err(|e| talking(e.into()))?;
+        }
+        match errno {
+            0 => Ok(()),
+            errno => Err(Failure::step(
                 "tracing the program",
                 io::Error::from_raw_os_error(errno),
             )),
-            Ok(None) => Err(Failure::step(
-                "tracing the program",
-                io::Error::from_raw_os_error(libc::EPIPE),
-            )),
-            Err(e) => Err(Failure::step("talking to the tracer", e)),
         }
     }
 }

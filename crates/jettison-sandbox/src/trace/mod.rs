@@ -15,6 +15,7 @@ mod announce;
 mod filter;
 mod observe;
 mod program;
+mod ptrace;
 mod raw;
 mod record;
 mod resolve;

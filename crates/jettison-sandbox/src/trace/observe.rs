@@ -416,8 +416,9 @@ impl Observer {
             return false;
         }
         if self.is_denied(task, looked, want) {
-            self.record
-                .touch(&looked.path, want.touch.with(Touch::DENIED));
+            let created = want.created.filter(|_| looked.end == End::Missing(true));
+            let touch = created.unwrap_or(want.touch).with(Touch::DENIED);
+            self.record.touch(&looked.path, touch);
             return false;
         }
         let (touch, found) = match (looked.end, want.created) {

@@ -180,3 +180,120 @@ pub(super) fn tick(milliseconds: i64) {
         libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
     }
 }
+
+/// What a traced thread has stopped for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stop {
+    /// A call of the filter.
+    Call,
+    /// This signal, which it is still to get.
+    Signal(i32),
+    /// Stopped as a whole, until somebody continues it.
+    Group,
+    /// Something of ours: a new thread, an execution.
+    Own,
+    /// It has ended.
+    Gone,
+}
+
+/// Becomes the tracer of a process and all that it will start; they do not
+/// outlive us.
+pub(super) fn seize(pid: i32) -> io::Result<()> {
+    let options = libc::PTRACE_O_TRACESECCOMP
+        | libc::PTRACE_O_TRACEFORK
+        | libc::PTRACE_O_TRACEVFORK
+        | libc::PTRACE_O_TRACECLONE
+        | libc::PTRACE_O_TRACEEXEC
+        | libc::PTRACE_O_EXITKILL;
+    ptrace(libc::PTRACE_SEIZE as _, pid, 0, options as usize)
+}
+
+/// Lets a stopped thread run, with this signal if it is not 0.
+pub(super) fn resume(pid: i32, signal: i32) {
+    let _ = ptrace(
+        libc::PTRACE_CONT as _,
+        pid,
+        0,
+        signal.unsigned_abs() as usize,
+    );
+}
+
+/// Leaves a thread in its group's stop.
+pub(super) fn leave_stopped(pid: i32) {
+    let _ = ptrace(libc::PTRACE_LISTEN as _, pid, 0, 0);
+}
+
+/// The call for which a thread has stopped (Linux 5.3).
+pub(super) fn stopped_call(pid: i32) -> io::Result<Event> {
+    /// PTRACE_GET_SYSCALL_INFO and PTRACE_SYSCALL_INFO_SECCOMP (linux/ptrace.h).
+    const GET: u32 = 0x420e;
+    const SECCOMP: u8 = 3;
+    // `struct ptrace_syscall_info` is 88 bytes: kind and architecture,
+    // two pointers, number, six arguments, what the filter said.
+    let mut words = [0_u64; 16];
+    let at = words.as_mut_ptr().expose_provenance();
+    ptrace(GET, pid, size_of_val(&words), at)?;
+    let head = words[0].to_ne_bytes();
+    if head[0] != SECCOMP {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    let mut args = [0; 6];
+    args.copy_from_slice(&words[4..10]);
+    Ok(Event {
+        pid,
+        audit: u32::from_ne_bytes([head[4], head[5], head[6], head[7]]),
+        number: words[3] as u32,
+        args,
+        id: 0,
+    })
+}
+
+fn ptrace(request: u32, pid: i32, address: usize, data: usize) -> io::Result<()> {
+    // SAFETY: `data` is a number, or the address of a buffer of `address`
+    // bytes that lives until the call returns.
+    let done = unsafe { libc::syscall(libc::SYS_ptrace, request as usize, pid, address, data) };
+    result(done).map(|_| ())
+}
+
+/// The next thread that has stopped or ended, if there is one.
+pub(super) fn next_stop() -> Option<(i32, Stop)> {
+    let mut status = 0;
+    let pid = loop {
+        // SAFETY: `status` lives until the call returns.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
+        if pid >= 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+            break pid;
+        }
+    };
+    if pid <= 0 {
+        return None;
+    }
+    if !libc::WIFSTOPPED(status) {
+        return Some((pid, Stop::Gone));
+    }
+    let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
+    let stop = match event {
+        0 => Stop::Signal(signal),
+        libc::PTRACE_EVENT_SECCOMP => Stop::Call,
+        libc::PTRACE_EVENT_STOP if signal != libc::SIGTRAP => Stop::Group,
+        _ => Stop::Own,
+    };
+    Some((pid, stop))
+}
+
+/// A descriptor that is readable when a thread has stopped or ended.
+pub(super) fn stops() -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialised by `sigemptyset` before it is used and
+    // lives until the calls return; the descriptor is new and ours.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        match libc::signalfd(-1, &raw const set, flags) {
+            fd if fd >= 0 => Ok(OwnedFd::from_raw_fd(fd)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::observe::{Newborn, Observer};
+use super::ptrace::Tracees;
 use super::raw;
 use super::record::Record;
 use super::resolve::{Resolver, own_link};
@@ -31,6 +32,8 @@ struct Tracer {
     /// Processes that have yet to announce themselves.
     unborn: Vec<(i32, Channel)>,
     listeners: Vec<Listener>,
+    /// Those that are traced by ptrace.
+    tracees: Option<(OwnedFd, RefCell<Tracees>)>,
     /// From the first announcement on.
     observer: Option<RefCell<Observer>>,
 }
@@ -74,7 +77,7 @@ pub(crate) fn serve(control: &Channel) -> i32 {
             },
             Next::Born(index) => {
                 let (pid, channel) = tracer.unborn.swap_remove(index);
-                tracer.welcome(pid, &channel);
+                tracer.welcome(pid, channel);
             }
             Next::Silent(index) => {
                 tracer.listeners.swap_remove(index);
@@ -93,6 +96,9 @@ impl Tracer {
         fds.extend(unborn.map(|(_, channel)| PollFd::new(channel, PollFlags::IN)));
         let listeners = self.listeners.iter();
         fds.extend(listeners.map(|listener| PollFd::new(&listener.fd, PollFlags::IN)));
+        let after = fds.len();
+        let stops = self.tracees.iter();
+        fds.extend(stops.map(|(stops, _)| PollFd::new(stops, PollFlags::IN)));
         loop {
             match poll(&mut fds, None) {
                 Ok(_) => {}
@@ -107,6 +113,9 @@ impl Tracer {
                     return Next::Silent(index);
                 }
             }
+            if fds[after..].iter().any(|fd| !fd.revents().is_empty()) {
+                self.look();
+            }
             let born = fds[1..first].iter().position(|fd| !fd.revents().is_empty());
             if let Some(index) = born {
                 return Next::Born(index);
@@ -114,6 +123,14 @@ impl Tracer {
             if !fds[0].revents().is_empty() {
                 return Next::Control;
             }
+        }
+    }
+
+    /// What has stopped by ptrace.
+    fn look(&self) {
+        if let (Some((stops, tracees)), Some(observer)) = (&self.tracees, &self.observer) {
+            let mut observer = observer.borrow_mut();
+            tracees.borrow_mut().look(stops.as_fd(), &mut observer);
         }
     }
 
@@ -151,6 +168,7 @@ impl Tracer {
 
     /// Looks at all calls that are waiting already.
     fn drain(&self) {
+        self.look();
         let until = Instant::now() + DRAIN;
         while Instant::now() < until {
             let mut fds: Vec<_> = self
@@ -176,14 +194,18 @@ impl Tracer {
     }
 
     /// A process is about to become a program.
-    fn welcome(&mut self, pid: i32, channel: &Channel) {
+    fn welcome(&mut self, pid: i32, channel: Channel) {
         let Ok(Some((announced, fds))) = channel.receive::<Announced>() else {
             // It has failed before, and told the supervisor why.
             return;
         };
         let done = self.begin(pid, announced, fds);
         let errno = done.map_or_else(|failure| failure.errno, |()| 0);
-        let _ = channel.send(&errno, &[]);
+        let sent = channel.send(&errno, &[]);
+        if errno == libc::EPERM && sent.is_ok() {
+            // It may come out of hiding and announce itself once more.
+            self.unborn.push((pid, channel));
+        }
     }
 
     fn begin(&mut self, pid: i32, announced: Announced, fds: Vec<OwnedFd>) -> Result<(), Failure> {
@@ -209,7 +231,22 @@ impl Tracer {
             current: observer.inside(&current).unwrap_or_default(),
         };
         let Some(fd) = fds.next().filter(|_| announced.has_listener) else {
-            return Err(failed(Errno::NOSYS));
+            let cannot = |e| Failure::step("tracing the program", e);
+            if self.tracees.is_none() {
+                let stops = raw::stops().map_err(cannot)?;
+                self.tracees = Some((stops, RefCell::default()));
+            }
+            if let Some((_, tracees)) = &self.tracees {
+                tracees.borrow_mut().add(newborn).map_err(cannot)?;
+            }
+            observer.record().note(&match announced.refused {
+                0 => "traced by ptrace".to_owned(),
+                errno => format!(
+                    "traced by ptrace, because user notification was refused: {}",
+                    std::io::Error::from_raw_os_error(errno)
+                ),
+            });
+            return Ok(());
         };
         observer
             .record()

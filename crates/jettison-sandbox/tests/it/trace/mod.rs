@@ -1,5 +1,7 @@
 //! What the tracer sees of real programs.
 
+mod probe;
+
 use std::collections::BTreeMap;
 
 use jettison_plan::Trace;
@@ -15,7 +17,12 @@ pub(crate) fn lines(trace: &Trace) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn traced(sandbox: &Sandbox, root: &Root, by: Tracing, spec: &ContainerSpec) -> (Trace, String) {
+pub(crate) fn traced(
+    sandbox: &Sandbox,
+    root: &Root,
+    by: Tracing,
+    spec: &ContainerSpec,
+) -> (Trace, String) {
     let spec = ContainerSpec {
         trace: by,
         ..spec.clone()

@@ -1,0 +1,58 @@
+//! The fallback: the same filter, answered by ptrace.
+//!
+//! Signals and stops reach the programs as if nobody looked on; a program
+//! that debugs others cannot do so while it is traced itself.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use super::observe::{Newborn, Observer};
+use super::raw::{self, Stop};
+use super::task::Unread;
+
+/// The threads that we trace.
+#[derive(Debug, Default)]
+pub(super) struct Tracees {
+    newborn: Vec<Newborn>,
+}
+
+impl Tracees {
+    /// From here on a process that waits for us is traced.
+    pub(super) fn add(&mut self, newborn: Newborn) -> io::Result<()> {
+        raw::seize(newborn.pid)?;
+        self.newborn.push(newborn);
+        Ok(())
+    }
+
+    /// Looks at every thread that has stopped; `stops` has said that there
+    /// are some.
+    pub(super) fn look(&mut self, stops: BorrowedFd<'_>, observer: &mut Observer) {
+        let mut said = [0; 128];
+        while rustix::io::read(stops, &mut said).is_ok_and(|count| count > 0) {}
+        while let Some((pid, stop)) = raw::next_stop() {
+            match stop {
+                Stop::Gone => self.newborn.retain(|newborn| newborn.pid != pid),
+                Stop::Own => raw::resume(pid, 0),
+                Stop::Signal(signal) => raw::resume(pid, signal),
+                Stop::Group => raw::leave_stopped(pid),
+                Stop::Call => {
+                    self.call(pid, observer);
+                    raw::resume(pid, 0);
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, pid: i32, observer: &mut Observer) {
+        let newborn = self.newborn.iter().find(|newborn| newborn.pid == pid);
+        let seen = match raw::stopped_call(pid) {
+            Ok(event) => observer.see(&event, newborn),
+            // Killed in the meantime: it touches nothing any more.
+            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            Err(_) => Err(Unread::Refused),
+        };
+        if seen.is_err() && std::path::Path::new(&format!("/proc/{pid}/mem")).exists() {
+            observer.record().lose();
+        }
+    }
+}
