@@ -81,6 +81,12 @@ impl<'d> ProgramFacts<'d> {
             .flat_map(|part| part.split(|&b| b == 0))
             .filter(|text| !text.is_empty())
     }
+
+    /// True when a text stands anywhere in the data.
+    pub(crate) fn holds(&self, text: &[u8]) -> bool {
+        let finder = memchr::memmem::Finder::new(text);
+        self.texts.iter().any(|part| finder.find(part).is_some())
+    }
 }
 
 /// Sections that are mapped and hold data; the segments where there are no sections.

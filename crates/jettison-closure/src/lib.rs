@@ -3,7 +3,9 @@
 //! Everything is read from bytes that are handed in; nothing here opens a file
 //! or runs a program (`ldd` does, which is why it is not used on foreign files).
 
+pub mod companions;
 pub mod compiled;
+pub mod config;
 mod edge;
 mod elf;
 mod facts;

@@ -1,0 +1,212 @@
+//! Companions that depend on what a configuration or the program's own texts say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jettison_image::{Follow, ImagePath};
+
+use super::row::{expanded, home};
+use crate::edge::How;
+use crate::facts::ProgramFacts;
+use crate::glob::glob;
+use crate::scripts::Reader;
+
+/// Adds what it finds, with the row's detail.
+pub(super) type Rule = fn(&mut Reader<'_>, &ProgramFacts<'_>, &str);
+
+/// A configuration is text of a few lines.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// The modules that nsswitch.conf(5) names; without it, glibc takes `files`
+/// and `dns`, which are part of it since 2.34 and libraries before.
+pub(super) fn nss_modules(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
+    let world = reader.world;
+    let text = world
+        .file("/etc/nsswitch.conf")
+        .and_then(|file| world.contents.read(file, MOST_BYTES).ok())
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut services: BTreeSet<&str> = BTreeSet::from(["files", "dns"]);
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or_default();
+        let Some((_, sources)) = line.split_once(':') else {
+            continue;
+        };
+        // `[NOTFOUND=return]` stands between the sources.
+        let mut in_action = false;
+        for word in sources.split_whitespace() {
+            in_action |= word.starts_with('[');
+            if !in_action && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                services.insert(word);
+            }
+            in_action &= !word.ends_with(']');
+        }
+    }
+    for service in services {
+        for pattern in expanded(&format!("{{lib}}/libnss_{service}.so.2"), &facts.path) {
+            for (path, _) in glob(world.tree, &pattern) {
+                if let Ok(path) = ImagePath::new(path) {
+                    reader.add(path, How::Opens, detail);
+                }
+            }
+        }
+    }
+}
+
+/// Message catalogs of the text domains whose names stand in the program.
+pub(super) fn messages(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
+    let tree = reader.world.tree;
+    let mut domains: BTreeMap<&[u8], Vec<ImagePath>> = BTreeMap::new();
+    for root in ["/usr/share/locale", "/usr/local/share/locale"] {
+        let Ok(root) = tree.resolve(root, Follow::All) else {
+            continue;
+        };
+        for language in root.children() {
+            let messages = tree.resolve_from(language, "LC_MESSAGES", Follow::All);
+            for file in messages.iter().flat_map(|directory| directory.children()) {
+                if let Some(domain) = file.name().strip_suffix(b".mo") {
+                    domains.entry(domain).or_default().push(file.path());
+                }
+            }
+        }
+    }
+    if domains.is_empty() {
+        return;
+    }
+    let named: BTreeSet<&[u8]> = facts
+        .c_texts()
+        .filter(|text| domains.contains_key(text))
+        .collect();
+    for path in named
+        .into_iter()
+        .filter_map(|text| domains.get(text))
+        .flatten()
+    {
+        reader.add(path.clone(), How::Companion, detail);
+    }
+    if let Some(alias) = reader.world.file("/usr/share/locale/locale.alias") {
+        reader.add(alias.path(), How::Companion, detail);
+    }
+}
+
+/// A Java runtime, found from its launcher or its virtual machine: libraries
+/// and classes are opened by names that are put together. Sources, headers,
+/// `jmods` and `ct.sym` are for compilers.
+pub(super) fn java(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
+    let tree = reader.world.tree;
+    let own = facts.path.parent().unwrap_or_else(ImagePath::root);
+    let homes = std::iter::successors(Some(own), ImagePath::parent).take(6);
+    let is_home = |path: &ImagePath| {
+        let has = |file: &str| {
+            path.join(file)
+                .is_ok_and(|file| reader.world.file(&file).is_some())
+        };
+        has("lib/modules") || has("lib/rt.jar") || has("jre/lib/rt.jar")
+    };
+    let Some(home) = homes.into_iter().find(is_home) else {
+        return;
+    };
+    for (pattern, whole) in [
+        ("release", false),
+        ("lib/*.so", false),
+        ("lib/*.dat", false),
+        ("lib/*.cfg", false),
+        ("lib/*.properties", false),
+        ("lib/*.bfc", false),
+        ("lib/*.jar", false),
+        ("lib/modules", false),
+        ("lib/classlist", false),
+        ("lib/jspawnhelper", false),
+        ("lib/jexec", false),
+        ("lib/jrt-fs.jar", false),
+        ("lib/security", true),
+        ("lib/server", true),
+        ("lib/client", true),
+        ("lib/jfr", true),
+        ("lib/ext", true),
+        ("lib/amd64", true),
+        ("lib/aarch64", true),
+        ("lib/i386", true),
+        ("lib/images", true),
+        ("lib/management", true),
+        ("lib/cmm", true),
+        ("conf", true),
+        ("jre/lib", true),
+    ] {
+        let pattern = [b"/", home.as_bytes(), b"/", pattern.as_bytes()].concat();
+        for (path, _) in glob(tree, &pattern) {
+            let end = tree.resolve(&path, Follow::All);
+            let is_directory = end.is_ok_and(|node| node.is_directory());
+            if let Ok(path) = ImagePath::new(path) {
+                let how = if whole && is_directory {
+                    How::Family
+                } else {
+                    How::Companion
+                };
+                reader.add(path, how, detail);
+            }
+        }
+    }
+}
+
+/// A .NET program: its launcher or library beside `NAME.deps.json` reads the
+/// list and opens what lies there.
+pub(super) fn dotnet(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
+    let Some(own) = facts.path.parent().filter(|own| !own.is_root()) else {
+        return;
+    };
+    let lists = |ending: &str| {
+        let pattern = [b"/", own.as_bytes(), b"/*", ending.as_bytes()].concat();
+        !glob(reader.world.tree, &pattern).is_empty()
+    };
+    if lists(".runtimeconfig.json") || lists(".deps.json") {
+        reader.add(own, How::Family, detail);
+    }
+}
+
+/// What PostgreSQL's programs find by their own place: the server beside the
+/// tools, libraries and data in the places of its build.
+pub(super) fn postgresql(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
+    let tree = reader.world.tree;
+    let own = home(&facts.path);
+    // Debian: /usr/lib/postgresql/15 beside /usr/share/postgresql/15.
+    let version = own.file_name();
+    let version = version
+        .first()
+        .is_some_and(u8::is_ascii_digit)
+        .then_some(version);
+    let mut places: Vec<(Vec<u8>, bool)> = Vec::new();
+    let mut place = |parts: &[&[u8]], whole: bool| places.push((parts.concat(), whole));
+    let at = own.as_bytes();
+    for tool in [
+        "postgres",
+        "initdb",
+        "pg_ctl",
+        "psql",
+        "pg_isready",
+        "pg_dump",
+    ] {
+        place(&[b"/", at, b"/bin/", tool.as_bytes()], false);
+    }
+    place(&[b"/", at, b"/lib/*.so"], false);
+    place(&[b"/", at, b"/lib/postgresql"], true);
+    place(&[b"/", at, b"/share/postgresql"], true);
+    place(&[b"/usr/libexec/postgresql*"], true);
+    match version {
+        Some(version) => place(&[b"/usr/share/postgresql/", version], true),
+        None => place(&[b"/usr/share/postgresql*"], true),
+    }
+    for (pattern, whole) in places {
+        for (path, _) in glob(tree, &pattern) {
+            let end = tree.resolve(&path, Follow::All);
+            let is_directory = end.is_ok_and(|node| node.is_directory());
+            if let Ok(path) = ImagePath::new(path) {
+                let how = if whole && is_directory {
+                    How::Family
+                } else {
+                    How::Companion
+                };
+                reader.add(path, how, detail);
+            }
+        }
+    }
+}
