@@ -15,6 +15,7 @@ mod docs;
 mod layers;
 mod processes;
 mod test;
+mod upx;
 mod workspace;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! How much an image weighs beyond the program in it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -8,7 +9,7 @@ use super::layout::{self, Sizes};
 use super::measure;
 use super::record::Record;
 use super::{Context, Problem};
-use crate::workspace;
+use crate::upx;
 
 /// The Go service with what it needs, then with more; and a command-line program that needs nothing.
 pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
@@ -52,14 +53,12 @@ pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
         beside(&hello),
         "MB",
     );
-    if workspace::find_program("upx").is_some() {
-        row(
-            &mut record,
-            "hello-go --upx",
-            &build(context, &program, &["--upx"])?,
-        );
-    } else {
-        record.without("the row with --upx (no upx on this machine)".to_owned());
+    match upx::provide(&context.folder) {
+        Ok(folder) => {
+            let sizes = build_with(context, &program, &["--upx"], &upx::path_with(&folder))?;
+            row(&mut record, "hello-go --upx", &sizes);
+        }
+        Err(reason) => record.without(format!("the row with --upx: {reason}")),
     }
     Ok(record)
 }
@@ -91,6 +90,16 @@ pub(crate) fn example(context: &Context, name: &str) -> Result<PathBuf, Problem>
 
 /// Builds a project into a layout and counts it.
 fn build(context: &Context, project: &Path, options: &[&str]) -> Result<Sizes, Problem> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    build_with(context, project, options, &path)
+}
+
+fn build_with(
+    context: &Context,
+    project: &Path,
+    options: &[&str],
+    path: &OsStr,
+) -> Result<Sizes, Problem> {
     let folder = tempfile::tempdir_in(&context.folder)?;
     let layout = folder.path().join("layout");
     let mut command = context.jettison();
@@ -99,7 +108,8 @@ fn build(context: &Context, project: &Path, options: &[&str]) -> Result<Sizes, P
         .arg(project)
         .arg("-o")
         .arg(format!("oci:{}", layout.display()))
-        .args(options);
+        .args(options)
+        .env("PATH", path);
     measure::once(context, &command)?;
     layout::sizes(&layout)
 }

@@ -31,6 +31,8 @@ pub(crate) struct Contestant<'a> {
     pub(crate) command: Command,
     /// A folder that is emptied before every run.
     pub(crate) fresh: Option<&'a Path>,
+    /// It takes minutes: measured in the first round and not again.
+    pub(crate) once: bool,
 }
 
 /// The medians of several runs. The contestants take turns, so that whatever slows the machine down slows all of them; the
@@ -46,12 +48,15 @@ pub(crate) fn in_turns(
             if usages.len() >= SLOW_ROUNDS && usages.iter().all(|usage| usage.wall_s > SLOW_S) {
                 continue;
             }
+            if contestant.once && !usages.is_empty() {
+                continue;
+            }
             if let Some(fresh) = contestant.fresh.filter(|fresh| fresh.exists()) {
                 std::fs::remove_dir_all(fresh)?;
             }
             let usage = once(context, &contestant.command)
                 .map_err(|problem| format!("{}: {problem}", contestant.name))?;
-            if round > 0 {
+            if round > 0 || contestant.once {
                 usages.push(usage);
             }
         }

@@ -38,11 +38,13 @@ pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
             name: "jettison build",
             command: build(&built),
             fresh: Some(&built),
+            once: false,
         },
         Contestant {
             name: "go build alone",
             command: compiler,
             fresh: None,
+            once: false,
         },
     ];
     let usages = in_turns(context, &contestants)?;

@@ -12,7 +12,7 @@ mod registry;
 mod runner;
 pub(crate) mod tally;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use registry::Registry;
 use tally::Tally;
 
 use crate::processes::{self, Foreground};
-use crate::{Problem, cases, workspace};
+use crate::{Problem, cases, upx, workspace};
 
 const HELP: &str = "\
 Usage: cargo xtask test [--no-install] [--minutes N] [-- CARGO-TEST-ARGUMENTS]
@@ -101,6 +101,9 @@ fn run_with_services(
     ] {
         command.env_remove(variable);
     }
+    if let Some(folder) = had_program(upx::provide(folder.path()), without) {
+        command.env("PATH", upx::path_with(&folder));
+    }
     if let Some(engine) = &engine {
         command.env("JETTISON_TEST_DOCKER_HOST", &engine.host);
     }
@@ -144,6 +147,12 @@ fn leave_no_trace_of_cargo_run(command: &mut Command) {
 fn had<T>(what: &str, provided: Result<T, Problem>, without: &mut Vec<String>) -> Option<T> {
     provided
         .map_err(|problem| without.push(format!("{what} ({problem})")))
+        .ok()
+}
+
+fn had_program(provided: Result<PathBuf, String>, without: &mut Vec<String>) -> Option<PathBuf> {
+    provided
+        .map_err(|reason| without.push(format!("{reason}: build --upx")))
         .ok()
 }
 
