@@ -12,6 +12,7 @@ pub mod progress;
 pub mod prove;
 pub mod run;
 mod scratch;
+pub mod spool;
 pub mod store;
 mod store_source;
 pub mod surroundings;

@@ -12,6 +12,7 @@ mod digest;
 mod entry;
 mod error;
 mod escape;
+pub mod filter;
 mod image;
 mod json;
 pub mod layer;

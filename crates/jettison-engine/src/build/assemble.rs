@@ -2,11 +2,11 @@
 //! the clock, the host's owners or the number of threads gets in.
 
 use jettison_image::compression::{Compression, EncoderOptions};
-use jettison_image::layer::LayerWriter;
+use jettison_image::layer::{BuiltLayer, LayerWriter};
 use jettison_image::{Error, History, NewLayer};
 
 use super::item::Item;
-use crate::store::{LayerFacts, Store, StoreError};
+use crate::store::{BlobWriter, LayerFacts, Store, StoreError};
 
 /// Items that change together.
 #[derive(Debug)]
@@ -43,18 +43,35 @@ pub(crate) fn write_layer(
     stratum: &Stratum,
     compression: Compression,
 ) -> Result<(NewLayer, History), AssembleError> {
-    let sink = store.blob_writer()?;
-    let mut writer = LayerWriter::new(sink, &EncoderOptions::new(compression))?;
-    for item in &stratum.items {
-        let mut content = item
-            .content
-            .open()
-            .map_err(|source| AssembleError::Content {
-                path: item.entry.path.display().to_string(),
-                source,
-            })?;
-        writer.append(&item.entry, &mut content)?;
-    }
+    let options = EncoderOptions::new(compression);
+    let layer = store_layer(store, &options, |writer| {
+        for item in &stratum.items {
+            let mut content = item
+                .content
+                .open()
+                .map_err(|source| AssembleError::Content {
+                    path: item.entry.path.display().to_string(),
+                    source,
+                })?;
+            writer.append(&item.entry, &mut content)?;
+        }
+        Ok(())
+    })?;
+    let step = History {
+        created_by: Some(stratum.created_by.clone()),
+        ..History::default()
+    };
+    Ok((NewLayer::from(&layer), step))
+}
+
+/// Puts a layer of what `fill` writes into the store.
+fn store_layer(
+    store: &Store,
+    options: &EncoderOptions,
+    fill: impl FnOnce(&mut LayerWriter<BlobWriter>) -> Result<(), AssembleError>,
+) -> Result<BuiltLayer, AssembleError> {
+    let mut writer = LayerWriter::new(store.blob_writer()?, options)?;
+    fill(&mut writer)?;
     let (built, sink) = writer.finish()?;
     sink.commit_as(built.digest)?;
     let facts = LayerFacts {
@@ -62,9 +79,5 @@ pub(crate) fn write_layer(
         unpacked_bytes: built.unpacked_bytes,
     };
     store.put_layer_facts(&built.digest, facts)?;
-    let step = History {
-        created_by: Some(stratum.created_by.clone()),
-        ..History::default()
-    };
-    Ok((NewLayer::from(&built), step))
+    Ok(built)
 }

@@ -8,13 +8,13 @@ use jettison_image::{BlobSource, Descriptor, Error};
 use crate::progress::ProgressItem;
 
 /// A source whose reads are reported.
-pub(super) struct Counted {
+pub(crate) struct Counted {
     source: Arc<dyn BlobSource>,
     item: Arc<dyn ProgressItem>,
 }
 
 impl Counted {
-    pub(super) fn new(source: Arc<dyn BlobSource>, item: Box<dyn ProgressItem>) -> Self {
+    pub(crate) fn new(source: Arc<dyn BlobSource>, item: Box<dyn ProgressItem>) -> Self {
         Self {
             source,
             item: item.into(),

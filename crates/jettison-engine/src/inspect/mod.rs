@@ -4,7 +4,7 @@
 //! it is read. What belongs to which package comes from the image's own package
 //! databases, whose contents are kept on the way.
 
-mod counted;
+pub(crate) mod counted;
 mod packages;
 mod rows;
 mod value;

@@ -15,8 +15,10 @@ mod collect;
 mod fold;
 mod read;
 mod rows;
+mod tee;
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::Arc;
 
 use crate::{Digest, Error, Image, ImagePath, LayerIndex, Limits, Tree};
@@ -46,6 +48,26 @@ pub struct SurveyOptions {
     /// Threads to read layers with; with more than one, unpacking has a
     /// thread of its own beside each.
     pub threads: usize,
+}
+
+/// Takes the uncompressed archives while layers are read.
+pub trait Archives: Sync {
+    /// Where the archive of a layer goes; none where it need not go anywhere.
+    /// It is flushed at its end; it is right once the survey is there.
+    fn copy_of(&self, layer: usize) -> Result<Option<Box<dyn Write + Send>>, Error>;
+}
+
+/// Where in its layer's uncompressed archive an entry lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryPlace {
+    /// Where its first header begins.
+    pub header: u64,
+    /// Where its stored content begins.
+    pub content: u64,
+    /// Length of the stored content.
+    pub stored_bytes: u64,
+    /// Whether it is stored with holes.
+    pub is_sparse: bool,
 }
 
 impl Default for SurveyOptions {
@@ -118,8 +140,34 @@ pub struct Totals {
 impl Survey {
     /// Reads every layer once, verified by blob digest and diff id.
     pub fn read(image: &Image, options: &SurveyOptions, limits: &Limits) -> Result<Self, Error> {
+        Self::read_layers(image, options, None, limits).map(|(survey, _)| survey)
+    }
+
+    /// [`Survey::read`], which hands the uncompressed archives out meanwhile:
+    /// beside the survey, for each layer, where its entries lie, by ordinal.
+    pub fn read_through(
+        image: &Image,
+        options: &SurveyOptions,
+        archives: &dyn Archives,
+        limits: &Limits,
+    ) -> Result<(Self, Vec<Vec<EntryPlace>>), Error> {
+        Self::read_layers(image, options, Some(archives), limits)
+    }
+
+    fn read_layers(
+        image: &Image,
+        options: &SurveyOptions,
+        archives: Option<&dyn Archives>,
+        limits: &Limits,
+    ) -> Result<(Self, Vec<Vec<EntryPlace>>), Error> {
         let collection = collect::Collection::new(options.collect);
-        let read = read::layers(image, options, &collection, limits)?;
+        let purpose = read::Purpose {
+            options,
+            collection: &collection,
+            archives,
+        };
+        let read = read::layers(image, purpose, limits)?;
+        let mut places = Vec::new();
         let mut indexes: Vec<Arc<LayerIndex>> = Vec::new();
         let mut wire = Vec::new();
         let mut layers = Vec::new();
@@ -139,6 +187,7 @@ impl Survey {
             });
             indexes.push(Arc::new(layer.index));
             wire.push(layer.wire);
+            places.push(layer.places);
         }
         let tree = Tree::merge(indexes, limits)?;
         let (collected, left_out) = collection.finish(&tree);
@@ -150,7 +199,7 @@ impl Survey {
             left_out,
         };
         survey.charge();
-        Ok(survey)
+        Ok((survey, places))
     }
 
     /// The merged tree.

@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_128;
 
 use super::collect::Collection;
-use super::{Contents, SurveyOptions};
+use super::tee::Tee;
+use super::{Archives, Contents, EntryPlace, SurveyOptions};
 use crate::tar::{Hashing, Reader, Source, TarEntry};
 use crate::tree::{Budget, ContentHash, LayerIndex, LayerIndexBuilder};
 use crate::{Compression, Decoder, EntryKind, Error, Image, LayerBlob, Limits};
@@ -24,12 +25,21 @@ pub(super) struct ReadLayer {
     pub(super) wire: Vec<u64>,
     pub(super) archive_bytes: u64,
     pub(super) files: u64,
+    /// By record, where archives are handed out.
+    pub(super) places: Vec<EntryPlace>,
+}
+
+/// What a pass over an image is for.
+#[derive(Clone, Copy)]
+pub(super) struct Purpose<'a> {
+    pub(super) options: &'a SurveyOptions,
+    pub(super) collection: &'a Collection,
+    pub(super) archives: Option<&'a dyn Archives>,
 }
 
 pub(super) fn layers(
     image: &Image,
-    options: &SurveyOptions,
-    collection: &Collection,
+    purpose: Purpose<'_>,
     limits: &Limits,
 ) -> Result<Vec<ReadLayer>, Error> {
     let budget = Arc::new(Budget::new(limits));
@@ -40,7 +50,7 @@ pub(super) fn layers(
         order.iter().map(|_| Mutex::new(None)).collect();
     let work = || {
         while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = layer(image, at, options, collection, &budget);
+            let result = layer(image, at, purpose, &budget);
             if result.is_err() {
                 // What is left would be read in vain.
                 next.store(order.len(), Ordering::Relaxed);
@@ -49,7 +59,7 @@ pub(super) fn layers(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..options.threads.min(order.len()) {
+        for _ in 1..purpose.options.threads.min(order.len()) {
             scope.spawn(work);
         }
         work();
@@ -72,8 +82,7 @@ pub(super) fn layers(
 fn layer(
     image: &Image,
     at: usize,
-    options: &SurveyOptions,
-    collection: &Collection,
+    purpose: Purpose<'_>,
     budget: &Arc<Budget>,
 ) -> Result<ReadLayer, Error> {
     let limits = budget.limits();
@@ -81,19 +90,25 @@ fn layer(
     let what = || format!("layer {}", blob.descriptor.digest);
     let packed = image.open_layer(blob)?;
     let plain = blob.compression == Compression::None;
-    let unpack = match options.threads {
+    let unpack = match purpose.options.threads {
         0 | 1 => Decoder::new(packed, blob.compression, limits),
         _ if plain => Decoder::new(packed, blob.compression, limits),
         _ => Decoder::pipelined(packed, blob.compression, limits),
     };
     let source = unpack.map_err(|source| Error::read(what(), source))?;
+    let copy = match purpose.archives {
+        Some(archives) => archives.copy_of(at)?,
+        None => None,
+    };
+    let source = Tee::new(source, copy);
     let mut pass = Pass {
         index: LayerIndexBuilder::new(Arc::clone(budget)),
         wire: Vec::new(),
-        contents: options.contents,
-        collection,
+        contents: purpose.options.contents,
+        collection: purpose.collection,
         layer: at as u32,
         files: 0,
+        places: purpose.archives.map(|_| Vec::new()),
     };
     let (diff_id, archive_bytes) = if plain {
         // Blob and archive are the same bytes, and the blob is verified.
@@ -102,13 +117,18 @@ fn layer(
         let source = tar.finish()?;
         (
             crate::DiffId(blob.descriptor.digest),
-            source.consumed_bytes(),
+            source
+                .finish()
+                .map_err(|source| Error::read(what(), source))?,
         )
     } else {
         let mut tar = Reader::new(Hashing::new(source), limits);
         pass.read(&mut tar)?;
-        let (_, diff_id, archive_bytes) = tar
+        let (source, diff_id, archive_bytes) = tar
             .finish()?
+            .finish()
+            .map_err(|source| Error::read(what(), source))?;
+        source
             .finish()
             .map_err(|source| Error::read(what(), source))?;
         (diff_id, archive_bytes)
@@ -122,6 +142,7 @@ fn layer(
         wire: pass.wire,
         archive_bytes,
         files: pass.files,
+        places: pass.places.unwrap_or_default(),
     })
 }
 
@@ -132,11 +153,20 @@ struct Pass<'a> {
     collection: &'a Collection,
     layer: u32,
     files: u64,
+    places: Option<Vec<EntryPlace>>,
 }
 
 impl Pass<'_> {
     fn read<S: Source>(&mut self, tar: &mut Reader<S>) -> Result<(), Error> {
         while let Some(mut entry) = tar.next_entry()? {
+            if let Some(places) = &mut self.places {
+                places.push(EntryPlace {
+                    header: entry.header_offset(),
+                    content: entry.content_offset(),
+                    stored_bytes: entry.stored_bytes(),
+                    is_sparse: entry.is_sparse(),
+                });
+            }
             let before = entry.consumed_bytes().unwrap_or(0);
             let hash = self.content(&mut entry)?;
             let after = entry.consumed_bytes().unwrap_or(0);

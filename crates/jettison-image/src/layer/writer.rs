@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 
 use crate::compression::{Compression, Encoder, EncoderOptions};
-use crate::tar::{END_OF_ARCHIVE, Source, TarEntry, encode_header, padding};
+use crate::tar::{END_OF_ARCHIVE, Source, TarEntry, encode_header, encode_sparse_header, padding};
 use crate::{DiffId, Digest, Entry, EntryKind, Error, Sha256Writer};
 
 /// A layer that was written.
@@ -72,6 +72,25 @@ impl<W: Write> LayerWriter<W> {
         entry.copy_raw(&mut self.archive)?;
         self.entries += 1;
         Ok(())
+    }
+
+    /// Appends an entry with the content of another layer's, holes and all.
+    /// That must be a file of the same size that was not read from.
+    pub fn append_content_of<S: Source>(
+        &mut self,
+        entry: &Entry,
+        from: &mut TarEntry<'_, S>,
+    ) -> Result<(), Error> {
+        match (&from.entry().kind, from.stretches()) {
+            (EntryKind::File { size_bytes }, Some(stretches)) => {
+                let header = encode_sparse_header(entry, *size_bytes, &stretches)?;
+                self.write(entry, &header)?;
+                from.copy_stored(&mut self.archive)?;
+                self.entries += 1;
+                Ok(())
+            }
+            _ => self.append(entry, from),
+        }
     }
 
     /// Ends the layer: what it became, and the sink.

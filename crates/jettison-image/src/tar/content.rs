@@ -42,6 +42,12 @@ impl Holes {
 }
 
 impl Content {
+    /// Offset and length of what is stored of a sparse file.
+    pub(super) fn stretches(&self) -> Option<Vec<(u64, u64)>> {
+        let stretches = self.sparse.as_ref()?.map.stretches.iter();
+        Some(stretches.map(|s| (s.offset, s.length)).collect())
+    }
+
     pub(super) fn next(&self) -> Next {
         let Some(holes) = &self.sparse else {
             return if self.stored > 0 {

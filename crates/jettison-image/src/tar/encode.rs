@@ -21,8 +21,48 @@ pub fn padding(length: u64) -> usize {
 
 /// The header blocks of an entry whose content, for a file, follows in full.
 pub fn encode_header(entry: &Entry) -> Result<Vec<u8>, Error> {
+    encode(entry, BTreeMap::new())
+}
+
+/// The header blocks of a file of which only some stretches, each offset and
+/// length, follow as content (GNU tar manual, "PAX Format, Version 1.0").
+pub(crate) fn encode_sparse_header(
+    entry: &Entry,
+    size_bytes: u64,
+    stretches: &[(u64, u64)],
+) -> Result<Vec<u8>, Error> {
+    let mut map = Vec::new();
+    // GNU tar ends a file that ends in a hole with an empty stretch.
+    let end = stretches
+        .last()
+        .map_or(0, |&(offset, length)| offset + length);
+    let last = (end < size_bytes).then_some((size_bytes, 0));
+    map.extend_from_slice(format!("{}\n", stretches.len() + last.iter().len()).as_bytes());
+    for (offset, length) in stretches.iter().copied().chain(last) {
+        map.extend_from_slice(format!("{offset}\n{length}\n").as_bytes());
+    }
+    map.resize(map.len() + padding(map.len() as u64), 0);
+    let stored: u64 = stretches.iter().map(|&(_, length)| length).sum();
+    let stored_entry = Entry {
+        kind: EntryKind::File {
+            size_bytes: map.len() as u64 + stored,
+        },
+        ..entry.clone()
+    };
+    let record = |key: &str, value: &[u8]| (key.as_bytes().to_vec(), value.to_vec());
+    let records = Records::from([
+        record("GNU.sparse.major", b"1"),
+        record("GNU.sparse.minor", b"0"),
+        record("GNU.sparse.name", entry.path.as_bytes()),
+        record("GNU.sparse.realsize", size_bytes.to_string().as_bytes()),
+    ]);
+    let mut header = encode(&stored_entry, records)?;
+    header.extend_from_slice(&map);
+    Ok(header)
+}
+
+fn encode(entry: &Entry, mut records: Records) -> Result<Vec<u8>, Error> {
     let malformed = |problem: String| Error::malformed(entry.path.display().to_string(), problem);
-    let mut records = BTreeMap::new();
     let block = main_block(entry, &mut records).map_err(malformed)?;
     let mut out = Vec::with_capacity(BLOCK_BYTES);
     if !records.is_empty() {

@@ -18,6 +18,7 @@ mod sparse;
 
 use crate::escape::is_bidi_control;
 
+pub(crate) use encode::encode_sparse_header;
 pub use encode::{END_OF_ARCHIVE, encode_header, padding};
 pub use reader::{Reader, TarEntry};
 pub(crate) use source::read_buffered;

@@ -508,6 +508,12 @@ impl<S: Source> TarEntry<'_, S> {
         self.reader.content.sparse.is_some()
     }
 
+    /// Offset and length of what is stored of a sparse file, in order; none
+    /// for what is stored whole.
+    pub fn stretches(&self) -> Option<Vec<(u64, u64)>> {
+        self.reader.content.stretches()
+    }
+
     /// Packed bytes behind what was read so far, where the source unpacks.
     pub fn consumed_bytes(&self) -> Option<u64> {
         self.reader.source.consumed_bytes()
@@ -516,12 +522,23 @@ impl<S: Source> TarEntry<'_, S> {
     /// Writes headers and stored content, padded, as they are in the archive;
     /// the number of bytes. Must come before any other reading.
     pub fn copy_raw(&mut self, sink: &mut dyn Write) -> Result<u64, Error> {
+        sink.write_all(&self.reader.raw)
+            .map_err(|source| Error::Write {
+                what: self.reader.what(),
+                source,
+            })?;
+        let header_bytes = self.reader.raw.len() as u64;
+        Ok(header_bytes + self.copy_stored(sink)?)
+    }
+
+    /// Writes the stored content, padded, as it is in the archive; the number
+    /// of bytes. Must come before any other reading.
+    pub fn copy_stored(&mut self, sink: &mut dyn Write) -> Result<u64, Error> {
         let name = self.reader.what();
         let failed = |source| Error::Write {
             what: name.clone(),
             source,
         };
-        sink.write_all(&self.reader.raw).map_err(failed)?;
         let content = &mut self.reader.content;
         if content.stored != self.stored_bytes {
             return Err(self.reader.malformed("was read from before it was copied"));
@@ -540,7 +557,7 @@ impl<S: Source> TarEntry<'_, S> {
         }
         let zeros = padding(self.stored_bytes);
         sink.write_all(&ZEROS[..zeros]).map_err(failed)?;
-        Ok(self.reader.raw.len() as u64 + self.stored_bytes + zeros as u64)
+        Ok(self.stored_bytes + zeros as u64)
     }
 }
 

@@ -422,6 +422,10 @@ impl<'a> IndexEntry<'a> {
         }
     }
 
+    pub(super) fn has_metadata_of(&self, other: &IndexEntry<'_>) -> bool {
+        self.record.mtime == other.record.mtime && self.attributes() == other.attributes()
+    }
+
     fn attributes(&self) -> &'a Attributes {
         &self.index.attributes[self.record.attributes as usize]
     }

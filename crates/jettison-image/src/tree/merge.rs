@@ -22,7 +22,7 @@ use super::index::{Effect, LayerIndex, Record, RecordKind, Span};
 use crate::{Error, ImagePath, Limits};
 
 /// Links followed for one path; the kernel's MAXSYMLINKS.
-pub(super) const MOST_LINKS: u32 = 40;
+pub(crate) const MOST_LINKS: u32 = 40;
 const WHITEOUT: &[u8] = b".wh.";
 
 /// Everything that merging needs and keeps.

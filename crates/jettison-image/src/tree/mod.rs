@@ -18,6 +18,7 @@ use graph::{Graph, Inode, Inodes, NONE, Name, ROOT, name_bytes};
 
 pub use contents::FileContents;
 pub use index::{Budget, ContentHash, IndexEntry, LayerIndex, LayerIndexBuilder, NodeKind};
+pub(crate) use merge::MOST_LINKS;
 pub use node::{Node, Origin};
 pub use resolve::{Follow, ResolveError};
 

@@ -135,6 +135,14 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// Whether all metadata are the same as another node's, PAX records aside.
+    pub fn has_metadata_of(&self, other: &Node<'_>) -> bool {
+        match (self.described_entry(), other.described_entry()) {
+            (Some(own), Some(other)) => own.has_metadata_of(&other),
+            _ => self.metadata() == other.metadata(),
+        }
+    }
+
     /// The content's hash, where hashing was asked for.
     pub fn content(&self) -> Option<ContentHash> {
         self.content_entry()?.content()
@@ -167,9 +175,15 @@ impl<'t> Node<'t> {
     /// The entry that would write this node into a layer of its own: a hard
     /// link for every name of a file but the first.
     pub fn entry(&self) -> Entry {
+        self.entry_beside(self.first_link())
+    }
+
+    /// The entry that would write this node into a layer that has the file
+    /// under the name of `carrier`, which may be this one.
+    pub fn entry_beside(&self, carrier: Node<'_>) -> Entry {
         let kind = match self.kind() {
-            _ if !self.is_first_link() => EntryKind::HardLink {
-                target: self.first_link().path(),
+            _ if *self != carrier => EntryKind::HardLink {
+                target: carrier.path(),
             },
             NodeKind::File { size_bytes } => EntryKind::File { size_bytes },
             NodeKind::Symlink { target } => EntryKind::Symlink {
