@@ -149,15 +149,26 @@ impl Work<'_> {
 
 /// Files that are kept, and the directories that lead to them or are kept.
 fn list(work: &Work<'_>, content: &[u8], package: &str, left: &Left) -> Cut {
-    let lines = || content.split_inclusive(|&byte| byte == b'\n');
-    let bare = |line: &'_ [u8]| -> usize { line.strip_suffix(b"\n").unwrap_or(line).len() };
+    let lines: Vec<(&[u8], &[u8])> = content
+        .split_inclusive(|&byte| byte == b'\n')
+        .map(|line| (line, line.strip_suffix(b"\n").unwrap_or(line)))
+        .collect();
+    let holders: HashSet<&[u8]> = lines.iter().map(|(_, path)| parent_bytes(path)).collect();
     let mut parents: HashSet<&[u8]> = HashSet::new();
-    let mut stay = Vec::new();
-    for line in lines() {
-        let path = &line[..bare(line)];
-        let stays = !path.is_empty() && work.keeps_listed(path, package, left);
+    let mut stay = Vec::with_capacity(lines.len());
+    for (_, path) in &lines {
+        // What was unpacked as a directory and is a link today (`/lib`) would,
+        // listed without what is below it, be taken for the package's own.
+        let is_link = || {
+            if !holders.contains(path) {
+                return false;
+            }
+            let path = ImagePath::new(path).unwrap_or_else(|_| ImagePath::root());
+            work.files.real_directory(&path).as_ref() != Some(&path)
+        };
+        let stays = !path.is_empty() && work.keeps_listed(path, package, left) && !is_link();
         stay.push(stays);
-        let mut directory = path;
+        let mut directory = *path;
         while stays && !directory.is_empty() {
             directory = parent_bytes(directory);
             if !parents.insert(directory) {
@@ -166,8 +177,8 @@ fn list(work: &Work<'_>, content: &[u8], package: &str, left: &Left) -> Cut {
         }
     }
     let mut cut = Cut::default();
-    for (line, stays) in lines().zip(stay) {
-        cut.take(line, stays || parents.contains(&line[..bare(line)]));
+    for ((line, path), stays) in lines.iter().zip(stay) {
+        cut.take(line, stays || parents.contains(path));
     }
     cut
 }

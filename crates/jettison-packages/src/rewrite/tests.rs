@@ -124,7 +124,7 @@ fn dpkg_keeps_what_is_left_byte_for_byte() {
         ("var/lib/dpkg/info/format", "1\n"),
         (
             "var/lib/dpkg/info/app.list",
-            "/.\n/bin\n/bin/tool\n/bin/shell\n/etc\n/etc/app.conf\n/usr\n/usr/bin\n/usr/bin/app\n\
+            "/.\n/bin\n/bin/tool\n/bin/shell\n/etc\n/etc/app.conf\n/lib\n/lib/odd\n/usr\n/usr/bin\n/usr/bin/app\n\
              /usr/share\n/usr/share/doc\n/usr/share/doc/app\n/usr/share/doc/app/copyright\n\
              /usr/share/man\n/usr/share/man/man1\n/usr/share/man/man1/app.1.gz\n/var/gone\n",
         ),
@@ -152,6 +152,7 @@ fn dpkg_keeps_what_is_left_byte_for_byte() {
         ("usr/bin/app", ""),
         ("usr/bin/gone", ""),
         ("usr/lib/lib.so", ""),
+        ("lib", ""),
         ("etc/app.conf", ""),
         ("usr/share/doc/app/copyright", "MIT"),
         ("usr/share/doc/gone/copyright", "MIT"),
@@ -166,6 +167,7 @@ fn dpkg_keeps_what_is_left_byte_for_byte() {
         memory.links.insert(known(link), known(target));
     }
     let chosen = [
+        "lib",
         "usr/bin/tool",
         "usr/bin/shell.real",
         "usr/lib/lib.so",
