@@ -41,7 +41,7 @@ static void *serve(void *given) {
     size_t size = 0, used = 0;
     ssize_t got;
     while (used < sizeof line - 1 && !strstr(line, "\r\n\r\n") && (got = read(fd, line + used, sizeof line - 1 - used)) > 0) used += got;
-    sscanf(line, "%*s /%1000s", path);
+    sscanf(line, "%*s /%1000[^ ]", path);
     char *argument = strchr(path, '/');
     if (argument) *argument++ = 0;
     FILE *out = open_memstream(&body, &size);

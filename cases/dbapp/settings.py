@@ -16,7 +16,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "pos
 STATIC_URL = "static/"
 STATIC_ROOT = "/srv/static"
 MEDIA_ROOT = "/srv/media"
-USE_I18N = USE_TZ = True
+USE_I18N = USE_L10N = USE_TZ = True
 TIME_ZONE = "Europe/Berlin"
 LANGUAGE_CODE = "en"
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"

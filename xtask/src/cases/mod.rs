@@ -39,7 +39,8 @@ Builds the cases' images, asks the originals, slims them, and asks the small ima
 modes is written to docs/results/cases.json.
   --hints MODE   Only with no hints, or only at full traffic
   --fast         Only the cases that are small and quick
-  --keep         Keep the small images, plans and evidence
+  --keep         Keep small images, plans, evidence and the originals' archives
+  --slimmer PATH Another program with the command line of jettison, instead of a release build of it
   --originals    Only build and ask the originals
   --sabotage     Instead of slimming, take one file away that matters, and see that the checks notice
   --list         List the cases
@@ -59,6 +60,7 @@ struct Options {
     fast: bool,
     keep: bool,
     deed: Deed,
+    slimmer: Option<PathBuf>,
 }
 
 /// Runs the cases; an error when one is not as it should be.
@@ -92,10 +94,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
     cases.retain(|case| !options.fast || case.fast);
     processes::watch_interrupts()?;
     let program = match options.deed {
-        Deed::Slim => Some(slimming_jettison(&root, "release")?.ok_or(NO_SLIM)?),
+        Deed::Slim => Some(match &options.slimmer {
+            Some(program) => program.clone(),
+            None => slimming_jettison(&root, "release")?.ok_or(NO_SLIM)?,
+        }),
         Deed::Sabotage | Deed::Nothing => None,
     };
-    let is_everything = cases.len() == of_all && options.modes.len() == 2;
+    // What is committed is jettison's own, and of one run.
+    let is_everything =
+        cases.len() == of_all && options.modes.len() == 2 && options.slimmer.is_none();
     let folder = scratch()?;
     let engine = Engine::provide(folder.path())?;
     let client = Client::new(&engine.host);
@@ -135,6 +142,7 @@ pub(crate) fn run_fast(root: &Path, host: &str, tally: &mut Tally) -> Result<Vec
         fast: true,
         keep: false,
         deed: Deed::Slim,
+        slimmer: None,
     };
     let folder = scratch()?;
     let done = all(
@@ -243,14 +251,19 @@ fn one(
                 original_bytes: tree.size_bytes(),
                 outcomes: Vec::new(),
             };
+            let archive = workshop.archive(case, &original, options.keep, results)?;
             for hints in &options.modes {
-                let slimmed = slimmer::jettison(program, client, case, &original, *hints, results)?;
+                let slimmed = slimmer::jettison(program, client, case, &archive, *hints, results)?;
                 let outcome = ask_small(client, case, *hints, &slimmed, &answers, &tree)?;
                 show(&outcome, &slimmed.last_words);
                 if let (Some(tag), false) = (&slimmed.tag, options.keep) {
                     client.succeeds(&["image", "rm", "--force", tag]);
+                    std::fs::remove_file(&slimmed.archive)?;
                 }
                 row.outcomes.push(outcome);
+            }
+            if archive.starts_with(results) {
+                std::fs::remove_file(archive)?;
             }
             Ok(Some(row))
         }
@@ -389,6 +402,7 @@ fn read_options(arguments: &[String]) -> Result<Option<Options>, Problem> {
         fast: false,
         keep: false,
         deed: Deed::Slim,
+        slimmer: None,
     };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -402,6 +416,10 @@ fn read_options(arguments: &[String]) -> Result<Option<Options>, Problem> {
             }
             "--fast" => options.fast = true,
             "--keep" => options.keep = true,
+            "--slimmer" => {
+                let program = arguments.next().ok_or("--slimmer wants a program")?;
+                options.slimmer = Some(program.into());
+            }
             "--originals" => options.deed = Deed::Nothing,
             "--sabotage" => options.deed = Deed::Sabotage,
             "--list" => {}

@@ -1,5 +1,4 @@
-//! The originals: built by the Docker engine once for every state of their folder, saved once outside the checkout, and asked
-//! twice, so that a check that the original fails or answers now so and now otherwise is found to be a defect of the case.
+//! The originals: built by the Docker engine once for every state of their folder, and asked twice, so that a check that the original fails or answers now so and now otherwise is found to be a defect of the case.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +19,7 @@ pub(crate) struct Workshop<'a> {
     pub(crate) client: &'a Client,
     /// `cases/` of the checkout.
     pub(crate) cases: PathBuf,
-    /// Outside the checkout: hundreds of megabytes a case.
+    /// Outside the checkout.
     pub(crate) cache: PathBuf,
 }
 
@@ -29,8 +28,6 @@ pub(crate) struct Original {
     pub(crate) tag: String,
     /// Of its sources, and of everything below it.
     pub(crate) hash: String,
-    /// What `docker save` made of it.
-    pub(crate) archive: PathBuf,
 }
 
 /// Tags name no version: there is one state of the checkout.
@@ -47,16 +44,34 @@ impl Workshop<'_> {
         }
         let tag = format!("case-{}:original", case.name);
         let hash = self.image(&case.folder, &tag)?;
-        let archive = self.cache.join(format!("{}-{hash}.tar", case.name));
-        if !archive.is_file() {
-            self.forget_older(&case.name)?;
-            let part = archive.with_extension("part");
-            let path = part.display().to_string();
-            self.client
-                .demand_within(&["save", "--output", &path, &tag], BUILD)?;
-            std::fs::rename(&part, &archive)?;
+        Ok(Original { tag, hash })
+    }
+
+    /// What `docker save` makes of an original. It is a gigabyte, so it is kept only where that is wanted.
+    pub(crate) fn archive(
+        &self,
+        case: &Case,
+        original: &Original,
+        keep: bool,
+        scratch: &Path,
+    ) -> Result<PathBuf, Problem> {
+        let name = format!("{}-{}.tar", case.name, original.hash);
+        let kept = self.cache.join(&name);
+        if kept.is_file() {
+            return Ok(kept);
         }
-        Ok(Original { tag, hash, archive })
+        self.forget_older(&case.name)?;
+        let part = scratch.join(&name);
+        let path = part.display().to_string();
+        self.client
+            .demand_within(&["save", "--output", &path, &original.tag], BUILD)?;
+        if !keep {
+            return Ok(part);
+        }
+        std::fs::copy(&part, kept.with_extension("part"))?;
+        std::fs::remove_file(&part)?;
+        std::fs::rename(kept.with_extension("part"), &kept)?;
+        Ok(kept)
     }
 
     /// Where what the original answered is kept: it depends on the checks, too.

@@ -1,7 +1,7 @@
 //! Who makes the small image: jettison, or a stand-in that shows whether the checks can tell good from bad.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::case::Case;
@@ -37,6 +37,8 @@ pub(crate) struct Slimmed {
     pub(crate) wall_s: f64,
     /// Absent where there is no small image.
     pub(crate) tag: Option<String>,
+    /// What was loaded into the engine.
+    pub(crate) archive: PathBuf,
     pub(crate) rewritten: BTreeSet<tree::Path>,
     pub(crate) last_words: String,
 }
@@ -46,7 +48,7 @@ pub(crate) fn jettison(
     program: &Path,
     client: &Client,
     case: &Case,
-    original: &Original,
+    archive: &Path,
     hints: Hints,
     folder: &Path,
 ) -> Result<Slimmed, Problem> {
@@ -56,7 +58,7 @@ pub(crate) fn jettison(
     let mut command = limited(program.as_os_str(), PATIENCE);
     command
         .arg("slim")
-        .arg(format!("docker-archive:{}", original.archive.display()))
+        .arg(format!("docker-archive:{}", archive.display()))
         .arg("-o")
         .arg(format!("docker-archive:{}", small.display()))
         .args(["-t", &tag])
@@ -115,6 +117,7 @@ pub(crate) fn jettison(
         exit: output.status.code().unwrap_or(-1),
         wall_s,
         tag,
+        archive: small,
         rewritten,
         last_words: last_words(&output),
     })
