@@ -47,11 +47,15 @@ impl Tracees {
         let newborn = self.newborn.iter().find(|newborn| newborn.pid == pid);
         let seen = match raw::stopped_call(pid) {
             Ok(event) => observer.see(&event, newborn),
-            // Killed in the meantime: it touches nothing any more.
-            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
             Err(_) => Err(Unread::Refused),
         };
-        if seen.is_err() && std::path::Path::new(&format!("/proc/{pid}/mem")).exists() {
+        // Who was killed in the meantime touches nothing any more, and is no
+        // longer stopped for a call.
+        let is_gone = || {
+            let again = raw::stopped_call(pid).err();
+            again.is_some_and(|e| e.raw_os_error() == Some(libc::ESRCH))
+        };
+        if seen.is_err() && !is_gone() {
             observer.record().lose();
         }
     }

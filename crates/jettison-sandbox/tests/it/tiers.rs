@@ -10,7 +10,7 @@ use jettison_sandbox::{ContainerSpec, Mount, MountSource, Options, Profile, Sand
 use crate::support::*;
 
 /// Runs a test of this binary as another user, in a directory of its own.
-fn as_user(uid: u32, test: &str, prefix: &[&str]) -> Option<String> {
+pub(crate) fn as_user(uid: u32, test: &str, prefix: &[&str]) -> Option<String> {
     if !is_root() || busybox().is_none() {
         return None;
     }
@@ -50,7 +50,7 @@ fn scratch() -> Option<std::path::PathBuf> {
     std::env::var_os("JETTISON_TEST_TIER").map(Into::into)
 }
 
-fn open(tier: Tier) -> Option<Sandbox> {
+pub(crate) fn open(tier: Tier) -> Option<Sandbox> {
     let scratch = scratch()?;
     let options = Options {
         tier: Some(tier),
@@ -200,7 +200,7 @@ fn inner_chroot() {
     println!("inner ran");
 }
 
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = Path::new("/usr/bin").join(program).exists();
     if !found {
         eprintln!("skipped: {program} is not installed");

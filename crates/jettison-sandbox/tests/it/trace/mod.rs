@@ -1,6 +1,9 @@
 //! What the tracer sees of real programs.
 
+mod ends;
+mod oracle;
 mod probe;
+mod tiers;
 
 use std::collections::BTreeMap;
 
