@@ -65,7 +65,7 @@ pub(crate) fn write_layer(
 }
 
 /// Puts a layer of what `fill` writes into the store.
-fn store_layer(
+pub(crate) fn store_layer(
     store: &Store,
     options: &EncoderOptions,
     fill: impl FnOnce(&mut LayerWriter<BlobWriter>) -> Result<(), AssembleError>,

@@ -3,7 +3,7 @@
 //! Detect → compile → what the program needs → compose → write → prove. Each
 //! step is a file of this folder; here is only their order.
 
-mod assemble;
+pub(crate) mod assemble;
 mod compile;
 mod config;
 mod explain;

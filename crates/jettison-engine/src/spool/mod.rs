@@ -133,6 +133,11 @@ impl Spool {
         self.survey.tree()
     }
 
+    /// The merged tree alone.
+    pub fn into_tree(self) -> Tree {
+        self.survey.into_tree()
+    }
+
     /// The same image with its layers unpacked: same tree, same diff ids,
     /// other digests. What reads its layers inflates nothing.
     pub fn image(&self) -> &Image {
@@ -240,4 +245,4 @@ fn scratch_file(context: &Context) -> Result<File, SpoolError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -14,7 +14,7 @@ use crate::progress::Silent;
 use crate::store::Store;
 use crate::transport::{TransportOptions, Transports};
 
-fn context(directory: &Path) -> Context {
+pub(crate) fn context(directory: &Path) -> Context {
     limited_context(directory, Limits::default())
 }
 
@@ -47,7 +47,7 @@ fn content(seed: u8, size_bytes: usize) -> Vec<u8> {
 }
 
 /// A layer of files and of links to `big`, and what follows it raw.
-fn layer(
+pub(crate) fn layer(
     store: &Store,
     compression: Compression,
     files: &[(&str, Vec<u8>)],
@@ -70,7 +70,7 @@ fn layer(
     NewLayer::from(&built)
 }
 
-fn image(context: &Context, layers: Vec<NewLayer>) -> Image {
+pub(crate) fn image(context: &Context, layers: Vec<NewLayer>) -> Image {
     let platform = jettison_image::Platform::host();
     let mut image = NewImage::new(jettison_image::Schema::Oci, ImageConfig::new(&platform));
     for layer in layers {
