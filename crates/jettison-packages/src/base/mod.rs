@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jettison_image::{Entry, EntryKind, ImagePath, Metadata, Timestamp};
 
 pub use certificates::{Bundle, parse_bundle};
+pub(crate) use parts::md5_hex;
 pub use parts::{DROPS, Drop, Dropped};
 pub use zones::Zones;
 

@@ -311,7 +311,7 @@ impl Gathered {
     }
 }
 
-pub(super) fn md5_hex(content: &[u8]) -> String {
+pub(crate) fn md5_hex(content: &[u8]) -> String {
     Md5::digest(content)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use jettison_image::ImagePath;
 
 use super::{Cut, Work};
+use crate::base::md5_hex;
 use crate::deb822::Paragraph;
 use crate::installed::dpkg::{DIVERSIONS, Diversions, INFO, STATUS, STATUS_D, has_files};
 use crate::installed::{PackageKind, known, parent_bytes};
@@ -30,6 +31,8 @@ struct Left {
     /// Which package a file of `info` or `status.d` tells of.
     records: HashMap<ImagePath, String>,
     diversions: Diversions,
+    /// Of files that were rewritten before.
+    sums: HashMap<ImagePath, String>,
 }
 
 pub(super) fn rewrite(work: &mut Work<'_>, found: &[ImagePath]) {
@@ -39,6 +42,9 @@ pub(super) fn rewrite(work: &mut Work<'_>, found: &[ImagePath]) {
         named: HashSet::new(),
         records: HashMap::new(),
         diversions,
+        sums: (work.done.files.iter())
+            .filter_map(|change| Some((change.path.clone(), md5_hex(change.content.as_ref()?))))
+            .collect(),
     };
     for package in work.left_of(PackageKind::Deb) {
         if package.record == known(STATUS) {
@@ -145,6 +151,16 @@ impl Work<'_> {
             path.is_root() || self.keeps(left.diversions.moved(&path, package).unwrap_or(&path))
         })
     }
+
+    /// The sum of a listed file that was rewritten before.
+    fn new_sum<'l>(&self, path: &[u8], package: &str, left: &'l Left) -> Option<&'l String> {
+        if left.sums.is_empty() {
+            return None;
+        }
+        let path = ImagePath::new(path).ok()?;
+        let real = self.real(left.diversions.moved(&path, package).unwrap_or(&path))?;
+        left.sums.get(&real)
+    }
 }
 
 /// Files that are kept, and the directories that lead to them or are kept.
@@ -186,9 +202,14 @@ fn list(work: &Work<'_>, content: &[u8], package: &str, left: &Left) -> Cut {
 fn sums(work: &Work<'_>, content: &[u8], package: &str, left: &Left) -> Cut {
     let mut cut = Cut::default();
     for line in content.split_inclusive(|&byte| byte == b'\n') {
-        let path = line.get(32..).unwrap_or_default().trim_ascii();
-        let stays = !path.is_empty() && work.keeps_listed(path, package, left);
-        cut.take(line, stays);
+        let (sum, path) = line.split_at(line.len().min(32));
+        let listed = path.trim_ascii();
+        let stays = !listed.is_empty() && work.keeps_listed(listed, package, left);
+        // Packages of the system may ship the databases of a language.
+        match work.new_sum(listed, package, left).filter(|_| stays) {
+            Some(new) => cut.take(&[new.as_bytes(), path].concat(), true),
+            None => cut.take(&[sum, path].concat(), stays),
+        }
     }
     cut
 }

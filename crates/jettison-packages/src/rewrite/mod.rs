@@ -78,10 +78,11 @@ pub fn rewrite(
         }
     });
     found.sort_unstable();
-    dpkg::rewrite(&mut work, &found);
-    apk::rewrite(&mut work);
+    // Languages first: dpkg keeps sums of their databases.
     python::rewrite(&mut work, &found);
     npm::rewrite(&mut work, &found);
+    dpkg::rewrite(&mut work, &found);
+    apk::rewrite(&mut work);
     note_rpm(&mut work);
     work.done
         .files
@@ -113,8 +114,13 @@ struct Work<'a> {
 impl Work<'_> {
     /// Whether a path, as it was unpacked, is kept.
     fn keeps(&self, path: &ImagePath) -> bool {
+        self.real(path).is_some_and(|real| (self.kept)(&real))
+    }
+
+    /// Where a path, as it was unpacked, lies in the tree.
+    fn real(&self, path: &ImagePath) -> Option<ImagePath> {
         let mut directories = self.directories.borrow_mut();
-        real_path(self.files, &mut directories, path).is_some_and(|real| (self.kept)(&real))
+        real_path(self.files, &mut directories, path)
     }
 
     /// The names that are left of a kind, with their architectures.

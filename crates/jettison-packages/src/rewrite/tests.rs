@@ -408,6 +408,36 @@ fn languages() {
 }
 
 #[test]
+fn a_list_that_a_system_package_ships_has_its_new_sum() {
+    let memory = Memory::new(&[
+        (
+            "var/lib/dpkg/status",
+            "Package: sdk\nStatus: i ok installed\nVersion: 1\n",
+        ),
+        (
+            "var/lib/dpkg/info/sdk.list",
+            "/opt/sdk/a.py\n/opt/sdk/b.py\n/opt/sdk/x.dist-info/METADATA\n/opt/sdk/x.dist-info/RECORD\n",
+        ),
+        (
+            "var/lib/dpkg/info/sdk.md5sums",
+            "00000000000000000000000000000000  opt/sdk/b.py\n\
+             00000000000000000000000000000000  opt/sdk/x.dist-info/RECORD\n",
+        ),
+        ("opt/sdk/a.py", ""),
+        ("opt/sdk/b.py", ""),
+        ("opt/sdk/x.dist-info/METADATA", "Name: x\nVersion: 1\n"),
+        ("opt/sdk/x.dist-info/RECORD", "a.py,,\nb.py,,\n"),
+    ]);
+    let (small, _) = slim(&memory, &["opt/sdk/a.py", "opt/sdk/x.dist-info/RECORD"]);
+    assert_eq!(text(&small, "opt/sdk/x.dist-info/RECORD"), "a.py,,\n");
+    // `printf 'a.py,,\n' | md5sum`
+    assert_eq!(
+        text(&small, "var/lib/dpkg/info/sdk.md5sums"),
+        "e1be0b10d2d2446986026d4e042e842f  opt/sdk/x.dist-info/RECORD\n"
+    );
+}
+
+#[test]
 fn metadata_within_a_package_of_the_system_stays_with_it() {
     let memory = Memory::new(&[
         (
