@@ -85,7 +85,7 @@ pub(crate) fn carry_out(scene: &Scene<'_>, deed: &Deed) -> Result<Answer, Proble
             PATIENCE,
         )?)),
         Deed::Stop => {
-            client.demand(&["stop", "--time", "20", container])?;
+            client.demand(&["stop", "--time", "60", container])?;
             let state =
                 client.demand(&["inspect", "--format", "{{.State.ExitCode}}", container])?;
             client.demand(&["start", container])?;

@@ -183,7 +183,7 @@ impl<'a> Scene<'a> {
     /// A new container on the same volumes.
     pub(crate) fn restart(&self) -> Result<(), Problem> {
         self.client
-            .demand(&["stop", "--time", "20", &self.container])?;
+            .demand(&["stop", "--time", "60", &self.container])?;
         self.client.demand(&["rm", "--force", &self.container])?;
         self.start()
     }

@@ -54,15 +54,20 @@ pub(crate) fn jettison(
 ) -> Result<Slimmed, Problem> {
     let path = |name: &str| folder.join(format!("{}-{}-{name}", case.name, hints.name()));
     let (small, plan) = (path("small.tar"), path("plan.json"));
+    let store = path("store");
     let tag = format!("case-{}:small-{}", case.name, hints.name());
     let mut command = limited(program.as_os_str(), PATIENCE);
     command
         .arg("slim")
+        // Neither its caches nor the engine may know of an earlier run.
+        .arg("--store")
+        .arg(&store)
+        .arg("--no-load")
         .arg(format!("docker-archive:{}", archive.display()))
         .arg("-o")
         .arg(format!("docker-archive:{}", small.display()))
         .args(["-t", &tag])
-        .arg("--plan")
+        .arg("--plan-out")
         .arg(&plan)
         .arg("--evidence")
         .arg(path("evidence.json"));
@@ -102,6 +107,8 @@ pub(crate) fn jettison(
         path("log"),
         [output.stdout.as_slice(), &output.stderr].concat(),
     )?;
+    // It holds as much again as the image.
+    let _ = std::fs::remove_dir_all(&store);
     let tag = match small.is_file() {
         true => {
             client.demand_within(&["load", "--input", &small.display().to_string()], PATIENCE)?;
