@@ -5,6 +5,7 @@ pub mod build;
 mod context;
 pub mod copy;
 pub mod doctor;
+pub mod exam;
 mod files;
 pub mod http;
 pub mod inspect;

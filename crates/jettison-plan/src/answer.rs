@@ -36,6 +36,11 @@ pub enum Outcome {
     },
     /// A TCP connection was accepted.
     Connected,
+    /// A TCP connection was accepted, and something was said over it.
+    Replied {
+        /// What was said.
+        bytes: Text,
+    },
     /// A command or the program itself ended.
     Exited {
         /// Exit code; 128 + signal when a signal ended it.

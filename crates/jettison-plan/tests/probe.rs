@@ -90,6 +90,9 @@ fn commands() {
 #[test]
 fn words_of_one() {
     check("tcp:5432", "tcp:5432");
+    check(r"tcp:6379 -d 'PING\r\n'", r"tcp:6379 -d 'PING\r\n'");
+    check(r"tcp:1 -d '\x00\xd2/\\'", r"tcp:1 -d '\x00\xd2/\\'");
+    check("tcp:1 -d version", "tcp:1 -d version");
     check("healthcheck", "healthcheck");
     check("stop", "stop");
     check("start", "start");
@@ -101,6 +104,10 @@ fn errors_say_what_is_wrong() {
     check_error("", "empty");
     check_error("tcp:0", "not a port");
     check_error("tcp:http", "not a port");
+    check_error("tcp:1 -d", "needs a value");
+    check_error(r"tcp:1 -d '\q'", "backslash");
+    check_error(r"tcp:1 -d '\x0'", "backslash");
+    check_error("tcp:1 x", "not a probe");
     check_error(":99999/x", "not a port");
     check_error("exec:", "needs a command");
     check_error("exec:''", "needs a command");

@@ -12,6 +12,7 @@ use crate::commands::reference::ReferenceArgs;
 use crate::commands::run::RunArgs;
 use crate::commands::shared::GlobalArgs;
 use crate::commands::store::StoreArgs;
+use crate::commands::verify::VerifyArgs;
 use crate::exit::Exit;
 
 /// Ship the app, throw the rest overboard: minimal container images that
@@ -33,6 +34,7 @@ Examples:
   jettison build . --probe /health
   jettison build . -t registry.example/shop:1.2 --push
   jettison run shop --port 8080:8080
+  jettison verify shop:1.2 shop:1.2-slim
   jettison inspect shop";
 
 /// The definition, each command's long help ended by the exit codes.
@@ -53,6 +55,7 @@ pub fn parse() -> Cli {
 pub enum Command {
     Build(Box<BuildArgs>),
     Run(Box<RunArgs>),
+    Verify(Box<VerifyArgs>),
     Inspect(InspectArgs),
     Copy(CopyArgs),
     Store(StoreArgs),

@@ -17,7 +17,7 @@ mod ui;
 use std::process::ExitCode;
 
 use cli::Command;
-use commands::{build, completions, copy, doctor, inspect, reference, run, store};
+use commands::{build, completions, copy, doctor, inspect, reference, run, store, verify};
 use jettison_sandbox::shield_own_program;
 use ui::Ui;
 
@@ -31,7 +31,10 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let cli = cli::parse();
     let ui = Ui::new(cli.global.quiet);
-    if matches!(cli.command, Command::Build(_) | Command::Run(_)) {
+    if matches!(
+        cli.command,
+        Command::Build(_) | Command::Run(_) | Command::Verify(_)
+    ) {
         // The images that are run must not reach the file of this program.
         let shielded = shield_own_program(std::env::args_os(), std::env::vars_os());
         if let Err(error) = shielded {
@@ -44,6 +47,7 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Build(args) => build::build(args, &cli.global, &ui),
         Command::Run(args) => run::run(args, &cli.global, &ui),
+        Command::Verify(args) => verify::verify(args, &cli.global, &ui),
         Command::Inspect(args) => inspect::inspect(args, &cli.global, &ui),
         Command::Copy(args) => copy::copy(args, &cli.global, &ui),
         Command::Store(args) => store::store(args, &cli.global, &ui),

@@ -106,7 +106,13 @@ fn merge(file: Settings, flags: Settings) -> Settings {
 fn probe(table: &ProbeTable) -> Probe {
     let exactly = |code: Option<i32>| code.map_or(Expectation::Success, Expectation::Exactly);
     if let Some(port) = table.tcp {
-        return Probe::asked(Action::Tcp { port }, Expectation::Success);
+        return Probe::asked(
+            Action::Tcp {
+                port,
+                say: Vec::new(),
+            },
+            Expectation::Success,
+        );
     }
     if let Some(argv) = &table.exec {
         return Probe::asked(Action::Exec { argv: argv.clone() }, exactly(table.code));

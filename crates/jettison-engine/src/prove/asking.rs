@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 use jettison_plan::{Action, Expectation, HttpRequest, Origin, Outcome, Probe, Scheme};
 
 use super::http;
-use super::judge::{POLL, SETTLE, Session, exited, sandbox, text};
+use super::judge::{POLL, SETTLE, Session, connection, exited, sandbox, text};
 use super::running::{Listener, Output, RunError, Running};
+use super::tcp::{accepted, converse};
 use super::verdict::problem;
 
 /// Docker's own default between the stop signal and SIGKILL.
 const STOP_GRACE: Duration = Duration::from_secs(10);
-/// How long a program may take to accept a connection.
-const ACCEPT: Duration = Duration::from_secs(2);
+/// How long a program may take to reply.
+const REPLY: Duration = Duration::from_secs(5);
 /// More ports than any honest program serves unasked.
-const MOST_PORTS: usize = 16;
+pub(crate) const MOST_PORTS: usize = 16;
 
 impl Session<'_> {
     pub(super) fn ask(&mut self, running: &dyn Running, probe: &Probe) -> Result<(), RunError> {
@@ -24,7 +25,9 @@ impl Session<'_> {
             Action::Http(request) => {
                 self.until_good(running, probe, |session| session.http(running, request))
             }
-            Action::Tcp { port } => self.until_good(running, probe, |_| tcp(running, *port)),
+            Action::Tcp { port, say } => {
+                self.until_good(running, probe, |_| tcp(running, *port, say))
+            }
             Action::Exec { argv } => {
                 self.until_good(running, probe, |session| session.exec(running, argv))
             }
@@ -58,7 +61,7 @@ impl Session<'_> {
         loop {
             let outcome = attempt(self)?;
             let definite = matches!(outcome, Outcome::Http { status, .. } if status < 500)
-                && (self.begin.elapsed() > SETTLE || changes(probe));
+                && (self.begin.elapsed() > SETTLE || changes(&probe.action));
             let last_try = Instant::now() + POLL > self.deadline();
             if problem(probe, &outcome).is_none() || definite || last_try {
                 self.observe(probe.clone(), outcome, begin);
@@ -76,7 +79,7 @@ impl Session<'_> {
     fn http(&self, running: &dyn Running, request: &HttpRequest) -> Result<Outcome, RunError> {
         let port = match request.port {
             Some(port) => port,
-            None => match self.guess_port(running)? {
+            None => match guess_port(running, &self.questions.exposed)? {
                 Some(port) => port,
                 None => {
                     return Ok(Outcome::Silent {
@@ -100,17 +103,6 @@ impl Session<'_> {
                 reason: format!("port {port}: {error}"),
             },
         })
-    }
-
-    /// The port of a request that names none: an exposed one that is open,
-    /// else the lowest open one.
-    fn guess_port(&self, running: &dyn Running) -> Result<Option<u16>, RunError> {
-        let mut open = open_ports(running)?;
-        open.sort_by_key(|port| (!self.questions.exposed.contains(port), *port));
-        Ok(open
-            .first()
-            .copied()
-            .or(self.questions.exposed.first().copied()))
     }
 
     fn why_silent(&self, running: &dyn Running) -> Result<String, RunError> {
@@ -160,7 +152,7 @@ impl Session<'_> {
             }
             let (action, outcome) = match answered {
                 Some(answered) => answered,
-                None => (Action::Tcp { port }, tcp(running, port)?),
+                None => (connection(port), tcp(running, port, &[])?),
             };
             let probe = Probe {
                 action,
@@ -214,7 +206,7 @@ impl Session<'_> {
             );
             let affected = |probe: &Probe| match &probe.action {
                 Action::Http(request) => request.port.is_none_or(|asked| asked == port),
-                Action::Tcp { port: asked } => *asked == port,
+                Action::Tcp { port: asked, .. } => *asked == port,
                 _ => false,
             };
             let mut bad = self.observations.iter_mut().filter(|o| !o.answer.is_good());
@@ -224,7 +216,7 @@ impl Session<'_> {
                     || open_ports(running)?.is_empty() =>
                 {
                     let probe = Probe {
-                        action: Action::Tcp { port },
+                        action: connection(port),
                         expectation: Expectation::Success,
                         origin: Origin::Image,
                     };
@@ -278,7 +270,15 @@ impl Session<'_> {
     }
 }
 
-fn open_ports(running: &dyn Running) -> Result<Vec<u16>, RunError> {
+/// The port of a request that names none: an exposed one that is open, else
+/// the lowest open one.
+pub(crate) fn guess_port(running: &dyn Running, exposed: &[u16]) -> Result<Option<u16>, RunError> {
+    let mut open = open_ports(running)?;
+    open.sort_by_key(|port| (!exposed.contains(port), *port));
+    Ok(open.first().copied().or(exposed.first().copied()))
+}
+
+pub(crate) fn open_ports(running: &dyn Running) -> Result<Vec<u16>, RunError> {
     let listeners = running.listeners().map_err(sandbox)?;
     let mut ports: Vec<u16> = listeners
         .iter()
@@ -290,32 +290,28 @@ fn open_ports(running: &dyn Running) -> Result<Vec<u16>, RunError> {
     Ok(ports)
 }
 
-/// A connection counts when the program has accepted it: the kernel makes it
-/// for whoever listens, also for a program that hangs.
-fn tcp(running: &dyn Running, port: u16) -> Result<Outcome, RunError> {
-    let connection = match running.connect(port) {
-        Ok(connection) => connection,
-        Err(error) => {
-            let reason = format!("port {port}: {error}");
-            return Ok(Outcome::Silent { reason });
-        }
-    };
-    let begin = Instant::now();
-    let waits = |listener: &Listener| listener.port == port && listener.waiting > 0;
-    while running.listeners().map_err(sandbox)?.iter().any(waits) {
-        if begin.elapsed() > ACCEPT {
-            let reason = format!("port {port}: the program listens, but accepts no connection");
-            return Ok(Outcome::Silent { reason });
-        }
-        thread::sleep(POLL);
+fn tcp(running: &dyn Running, port: u16, say: &[u8]) -> Result<Outcome, RunError> {
+    if say.is_empty() {
+        return Ok(match accepted(running, port)? {
+            Ok(_) => Outcome::Connected,
+            Err(reason) => Outcome::Silent { reason },
+        });
     }
-    drop(connection);
-    Ok(Outcome::Connected)
+    let silent = |reason: String| Outcome::Silent {
+        reason: format!("port {port}: {reason}"),
+    };
+    Ok(match converse(running, port, say, REPLY) {
+        Ok(bytes) if bytes.is_empty() => silent("no reply".to_owned()),
+        Ok(bytes) => Outcome::Replied {
+            bytes: text(&bytes),
+        },
+        Err(error) => silent(error.to_string()),
+    })
 }
 
 /// Asked twice, such a request is another one.
-fn changes(probe: &Probe) -> bool {
-    match &probe.action {
+pub(crate) fn changes(action: &Action) -> bool {
+    match action {
         Action::Http(request) => !matches!(request.method.as_str(), "GET" | "HEAD"),
         _ => false,
     }
@@ -332,6 +328,6 @@ fn free_request(scheme: Scheme, port: u16) -> HttpRequest {
     }
 }
 
-pub(super) fn shell(command: &str) -> Vec<String> {
+pub(crate) fn shell(command: &str) -> Vec<String> {
     vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()]
 }

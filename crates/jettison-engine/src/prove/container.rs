@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use jettison_sandbox::{
-    Container, ContainerSpec, Error, ExecSpec, LimitsBy, ResourceLimits, Root, Sandbox,
+    Container, ContainerSpec, Error, ExecSpec, LimitsBy, ResourceLimits, Root, Sandbox, Written,
 };
 
 use super::running::{Ended, Listener, Output, RunError, Runner, Running};
@@ -100,6 +100,10 @@ impl Running for Judged {
                 seconds: timeout.as_secs(),
             }),
         }
+    }
+
+    fn written(&self) -> io::Result<Vec<Written>> {
+        self.container.written().map_err(io::Error::other)
     }
 
     fn bounds(&self) -> Option<String> {

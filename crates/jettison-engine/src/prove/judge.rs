@@ -45,9 +45,9 @@ pub(crate) struct Judgement {
 
 /// A program that shows no port is left alone this long before it counts as
 /// one that just runs.
-pub(super) const SETTLE: Duration = Duration::from_secs(5);
+pub(crate) const SETTLE: Duration = Duration::from_secs(5);
 /// Between two looks at the program.
-pub(super) const POLL: Duration = Duration::from_millis(20);
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// Asks everything.
 pub(crate) fn judge(runner: &dyn Runner, questions: &Questions) -> Result<Judgement, RunError> {
@@ -78,7 +78,7 @@ pub(crate) fn judge(runner: &dyn Runner, questions: &Questions) -> Result<Judgem
 }
 
 /// What became of a program after its start.
-enum State {
+pub(crate) enum State {
     Ended(i32),
     /// It accepts connections.
     Ready,
@@ -158,21 +158,7 @@ impl Session<'_> {
         } else {
             patience.min(SETTLE)
         };
-        loop {
-            if let Some(code) = running.ended().map_err(sandbox)? {
-                return Ok(State::Ended(code));
-            }
-            let listeners = running.listeners().map_err(sandbox)?;
-            if !is_to_end && listeners.iter().any(|listener| !listener.loopback_only) {
-                return Ok(State::Ready);
-            }
-            // One that listens for itself alone will not change its mind.
-            let decided = !listeners.is_empty() && self.begin.elapsed() > Duration::from_secs(2);
-            if decided || self.begin.elapsed() > patience {
-                return Ok(State::Settled);
-            }
-            thread::sleep(POLL);
-        }
+        settle(running, self.begin, patience, is_to_end)
     }
 
     fn ask_ended(
@@ -204,7 +190,7 @@ impl Session<'_> {
     /// Whose image says that it serves has not done its work by ending.
     fn expect_a_server(&mut self, code: i32) {
         let ports = self.questions.exposed.iter();
-        let mut actions: Vec<Action> = ports.map(|&port| Action::Tcp { port }).collect();
+        let mut actions: Vec<Action> = ports.map(|&port| connection(port)).collect();
         if self.questions.healthcheck.is_some() {
             actions.push(Action::Healthcheck);
         }
@@ -304,9 +290,42 @@ impl Session<'_> {
     }
 }
 
+/// Waits until the program accepts connections, has ended, or `patience`
+/// since `begin` is over. One that `is_to_end` may listen meanwhile.
+pub(crate) fn settle(
+    running: &dyn Running,
+    begin: Instant,
+    patience: Duration,
+    is_to_end: bool,
+) -> Result<State, RunError> {
+    loop {
+        if let Some(code) = running.ended().map_err(sandbox)? {
+            return Ok(State::Ended(code));
+        }
+        let listeners = running.listeners().map_err(sandbox)?;
+        if !is_to_end && listeners.iter().any(|listener| !listener.loopback_only) {
+            return Ok(State::Ready);
+        }
+        // One that listens for itself alone will not change its mind.
+        let decided = !listeners.is_empty() && begin.elapsed() > Duration::from_secs(2);
+        if decided || begin.elapsed() > patience {
+            return Ok(State::Settled);
+        }
+        thread::sleep(POLL);
+    }
+}
+
 /// True for what needs a port.
-pub(super) fn speaks(action: &Action) -> bool {
+pub(crate) fn speaks(action: &Action) -> bool {
     matches!(action, Action::Http(_) | Action::Tcp { .. })
+}
+
+/// A bare connection.
+pub(crate) fn connection(port: u16) -> Action {
+    Action::Tcp {
+        port,
+        say: Vec::new(),
+    }
 }
 
 pub(super) fn exited(code: i32, output: &Output) -> Outcome {
@@ -321,6 +340,6 @@ pub(super) fn text(bytes: &[u8]) -> Text {
     Text::new(bytes, Digest::of(bytes).hex())
 }
 
-pub(super) fn sandbox(error: io::Error) -> RunError {
+pub(crate) fn sandbox(error: io::Error) -> RunError {
     RunError::Sandbox(Box::new(error))
 }

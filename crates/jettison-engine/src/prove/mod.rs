@@ -11,6 +11,7 @@ mod running;
 mod services;
 mod spec;
 mod symptoms;
+mod tcp;
 mod verdict;
 
 use std::path::Path;
@@ -23,17 +24,25 @@ use jettison_sandbox::{ContainerSpec, Options, Profile, Sandbox, Tier};
 use crate::Context;
 use crate::build::{exposed_ports, healthcheck_argv};
 use crate::surroundings::{Service, ServiceKind, Surroundings};
-use container::{SandboxRunner, signal_number};
+pub(crate) use container::SandboxRunner;
+use container::signal_number;
 use judge::{Judgement, Questions, judge};
 use root::prepare_root;
 use services::Services;
 
+pub(crate) use asking::{MOST_PORTS, changes, guess_port, open_ports, shell};
 pub(crate) use container::signal_number as stop_signal;
-pub(crate) use root::prepare_root as prepare;
+pub(crate) use http::exchange;
+pub(crate) use judge::{POLL, SETTLE, State, connection, sandbox as run_error, settle};
+pub(crate) use root::{prepare_root as prepare, prepare_with_tree};
 pub use running::RunError;
-pub(crate) use services::{Services as Companions, join};
+pub(crate) use running::{Runner, Running};
+pub(crate) use services::{PreparedServices, Services as Companions, join};
 pub(crate) use spec::container_spec;
 pub use symptoms::Symptom;
+pub(crate) use symptoms::recognise;
+pub(crate) use tcp::{accepted, converse};
+pub(crate) use verdict::problem;
 
 /// What is to be proven of an image.
 pub struct ProveRequest<'a> {

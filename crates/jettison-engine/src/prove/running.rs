@@ -5,6 +5,8 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use jettison_sandbox::Written;
+
 /// Starts programs of one image in its surroundings, each from the image's
 /// pristine files.
 pub(crate) trait Runner {
@@ -28,6 +30,11 @@ pub(crate) trait Running {
 
     /// Runs a further program beside it.
     fn exec(&self, argv: &[String], timeout: Duration) -> Result<Ended, RunError>;
+
+    /// What it created, changed and removed in its root, mounts aside.
+    fn written(&self) -> io::Result<Vec<Written>> {
+        Ok(Vec::new())
+    }
 
     /// How its memory and processes are bounded, when they are.
     fn bounds(&self) -> Option<String> {

@@ -7,7 +7,10 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jettison_sandbox::{Container, ContainerSpec, Mount, MountSource, Profile, Root, Sandbox};
+use jettison_image::RunConfig;
+use jettison_sandbox::{
+    Container, ContainerSpec, Mount, MountSource, Profile, ResourceLimits, Root, Sandbox,
+};
 
 use super::ProveError;
 use super::container::limits;
@@ -23,7 +26,25 @@ const READY: Duration = Duration::from_secs(60);
 pub(crate) struct Services {
     /// Names for the program's `/etc/hosts`.
     pub(crate) hosts: Vec<(String, Ipv4Addr)>,
-    containers: Vec<(Container, Root)>,
+    containers: Vec<Container>,
+}
+
+/// Companions whose images are in the sandbox: each start gives new ones that
+/// know nothing of those before.
+pub(crate) struct PreparedServices {
+    services: Vec<Prepared>,
+    limits: ResourceLimits,
+}
+
+struct Prepared {
+    service: Service,
+    what: What,
+}
+
+enum What {
+    /// A server behind this address.
+    Door(Ipv4Addr),
+    Image(Box<RunConfig>, Root),
 }
 
 impl Services {
@@ -33,57 +54,87 @@ impl Services {
         surroundings: &Surroundings,
         context: &Context,
     ) -> Result<Self, ProveError> {
-        let mut services = Self {
+        PreparedServices::prepare(sandbox, surroundings, context)?.start(sandbox, context)
+    }
+
+    /// Companions that have ended while the program was asked.
+    pub(crate) fn ended(&self) -> Vec<String> {
+        let ended = |container: &&Container| matches!(container.try_wait(), Ok(Some(_)));
+        let ended = self.containers.iter().filter(ended);
+        ended.map(|container| container.name().to_owned()).collect()
+    }
+}
+
+impl PreparedServices {
+    /// Fetches and unpacks images, and opens the doors to servers that are there.
+    pub(crate) fn prepare(
+        sandbox: &Sandbox,
+        surroundings: &Surroundings,
+        context: &Context,
+    ) -> Result<Self, ProveError> {
+        let mut services = Vec::new();
+        for service in &surroundings.services {
+            let what = match &service.kind {
+                ServiceKind::Tcp { host, port } => What::Door(door(sandbox, service, host, *port)?),
+                ServiceKind::Image { image, .. } => {
+                    let what = format!("preparing service {}", service.name);
+                    let _item = context.progress.begin(&what, None);
+                    unpack(sandbox, service, image, context)?
+                }
+            };
+            services.push(Prepared {
+                service: service.clone(),
+                what,
+            });
+        }
+        Ok(Self {
+            services,
+            limits: limits(surroundings.memory_bytes, surroundings.processes),
+        })
+    }
+
+    /// Starts every companion and waits until each accepts connections.
+    pub(crate) fn start(
+        &self,
+        sandbox: &Sandbox,
+        context: &Context,
+    ) -> Result<Services, ProveError> {
+        let mut services = Services {
             hosts: Vec::new(),
             containers: Vec::new(),
         };
-        for service in &surroundings.services {
-            let item = context
-                .progress
-                .begin(&format!("starting service {}", service.name), None);
-            let address = match &service.kind {
-                ServiceKind::Tcp { host, port } => door(sandbox, service, host, *port)?,
-                ServiceKind::Image { image, command } => {
-                    services.companion(sandbox, service, image, command, surroundings, context)?
+        for Prepared { service, what } in &self.services {
+            let address = match what {
+                What::Door(address) => *address,
+                What::Image(run, root) => {
+                    let what = format!("starting service {}", service.name);
+                    let _item = context.progress.begin(&what, None);
+                    let container = self.companion(sandbox, service, run, root, &services.hosts)?;
+                    let address = container.address().ok_or_else(|| {
+                        let problem = "it has no address of its own in this sandbox".to_owned();
+                        failed(service, problem)
+                    })?;
+                    services.containers.push(container);
+                    address
                 }
             };
-            drop(item);
             services.hosts.push((service.name.clone(), address));
         }
         Ok(services)
     }
 
     fn companion(
-        &mut self,
+        &self,
         sandbox: &Sandbox,
         service: &Service,
-        image: &str,
-        command: &[String],
-        surroundings: &Surroundings,
-        context: &Context,
-    ) -> Result<Ipv4Addr, ProveError> {
-        let failed = |problem: String| ProveError::Service {
-            name: service.name.clone(),
-            problem,
-        };
-        let opened = Location::parse(image)
-            .map_err(|error| failed(error.to_string()))
-            .and_then(|location| {
-                let opened = context.transports.open(&location, None);
-                opened.map_err(|error| failed(error.to_string()))
-            })?;
-        context
-            .transports
-            .fetch(&opened)
-            .map_err(|error| failed(error.to_string()))?;
-        let image = opened.image;
-        let root = prepare_root(sandbox, &image, context.limits())?;
-        let run = &image.config.run;
+        run: &RunConfig,
+        root: &Root,
+        hosts: &[(String, Ipv4Addr)],
+    ) -> Result<Container, ProveError> {
         let mut args = run.entrypoint.clone();
-        args.extend(if command.is_empty() {
-            run.cmd.clone()
-        } else {
-            command.to_vec()
+        args.extend(match &service.kind {
+            ServiceKind::Image { command, .. } if !command.is_empty() => command.clone(),
+            _ => run.cmd.clone(),
         });
         let mut env = run.clone();
         for (name, value) in &service.env {
@@ -100,32 +151,44 @@ impl Services {
             env: env.env.iter().map(OsString::from).collect(),
             user: run.user.clone(),
             working_dir: run.working_dir.clone().into(),
-            hosts: self.hosts.clone(),
+            hosts: hosts.to_vec(),
             mounts: run.volumes.iter().map(volume).collect(),
-            limits: limits(surroundings.memory_bytes, surroundings.processes),
+            limits: self.limits.clone(),
             ..ContainerSpec::default()
         };
         let container = sandbox
-            .start(&root, &spec)
-            .map_err(|error| failed(error.to_string()))?;
-        let address = container
-            .address()
-            .ok_or_else(|| failed("it has no address of its own in this sandbox".to_owned()))?;
-        wait_for(&container).map_err(failed)?;
-        self.containers.push((container, root));
-        Ok(address)
+            .start(root, &spec)
+            .map_err(|error| failed(service, error.to_string()))?;
+        wait_for(&container).map_err(|problem| failed(service, problem))?;
+        Ok(container)
     }
+}
 
-    /// Companions that have ended while the program was asked.
-    pub(crate) fn ended(&self) -> Vec<String> {
-        let ended =
-            |(container, _): &&(Container, Root)| matches!(container.try_wait(), Ok(Some(_)));
-        self.containers
-            .iter()
-            .filter(ended)
-            .map(|(c, _)| c.name().to_owned())
-            .collect()
+fn failed(service: &Service, problem: String) -> ProveError {
+    ProveError::Service {
+        name: service.name.clone(),
+        problem,
     }
+}
+
+fn unpack(
+    sandbox: &Sandbox,
+    service: &Service,
+    image: &str,
+    context: &Context,
+) -> Result<What, ProveError> {
+    let opened = Location::parse(image)
+        .map_err(|error| failed(service, error.to_string()))
+        .and_then(|location| {
+            let opened = context.transports.open(&location, None);
+            opened.map_err(|error| failed(service, error.to_string()))
+        })?;
+    context
+        .transports
+        .fetch(&opened)
+        .map_err(|error| failed(service, error.to_string()))?;
+    let root = prepare_root(sandbox, &opened.image, context.limits())?;
+    Ok(What::Image(Box::new(opened.image.config.run.clone()), root))
 }
 
 /// Until it accepts connections from outside itself, for a while: a companion
@@ -166,10 +229,7 @@ fn door(
     host: &str,
     port: u16,
 ) -> Result<Ipv4Addr, ProveError> {
-    let failed = |problem: String| ProveError::Service {
-        name: service.name.clone(),
-        problem,
-    };
+    let failed = |problem: String| failed(service, problem);
     let target = (host, port);
     TcpStream::connect_timeout(
         &target

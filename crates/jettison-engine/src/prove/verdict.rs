@@ -25,7 +25,7 @@ pub(super) fn verdict(observations: &[Observation], symptom: Option<&Symptom>) -
 }
 
 /// Why an outcome is not the expected one.
-pub(super) fn problem(probe: &Probe, outcome: &Outcome) -> Option<String> {
+pub(crate) fn problem(probe: &Probe, outcome: &Outcome) -> Option<String> {
     match (outcome, probe.expectation) {
         (Outcome::Silent { reason }, _) => Some(reason.clone()),
         (Outcome::Http { status, .. }, Expectation::Success) => {
@@ -48,7 +48,7 @@ pub(super) fn problem(probe: &Probe, outcome: &Outcome) -> Option<String> {
         (Outcome::Running, Expectation::Exactly(expected)) => Some(format!(
             "it still runs instead of ending with code {expected}"
         )),
-        (Outcome::Running | Outcome::Connected, _) => None,
+        (Outcome::Running | Outcome::Connected | Outcome::Replied { .. }, _) => None,
     }
 }
 

@@ -2,8 +2,8 @@
 //! command, file and document writes it.
 //!
 //! ```text
-//! PROBE   = HTTP | "tcp:" PORT | "exec:" COMMAND | "sh:" TEXT [ "->" EXIT-CODE ]
-//!         | "start" [ "->" EXIT-CODE ] | "healthcheck" | "stop"
+//! PROBE   = HTTP | "tcp:" PORT [ "-d" BYTES ] | "exec:" COMMAND
+//!         | "sh:" TEXT [ "->" EXIT-CODE ] | "start" [ "->" EXIT-CODE ] | "healthcheck" | "stop"
 //! HTTP    = [ METHOD ] TARGET { OPTION }
 //! TARGET  = [ SCHEME ] [ ":" PORT ] "/" PATH        SCHEME = "http" | "https"
 //! OPTION  = "-H" "NAME: VALUE" | "-d" BODY | "->" STATUS
@@ -12,7 +12,9 @@
 //!
 //! Words are separated by blanks; single and double quotes and backslashes
 //! work as in a shell. The text behind `sh:` is the shell's own, up to a number
-//! behind a free-standing arrow at its very end.
+//! behind a free-standing arrow at its very end. BYTES are text with the
+//! escapes `\r`, `\n`, `\t`, `\\` and `\xNN`; quote it, since the words' own
+//! backslashes come first.
 
 mod parse;
 mod print;
@@ -44,6 +46,8 @@ pub enum Action {
     Tcp {
         /// The port.
         port: u16,
+        /// What is said; a reply is expected then. Empty: nothing.
+        say: Vec<u8>,
     },
     /// Runs a program inside the container, without a shell.
     Exec {

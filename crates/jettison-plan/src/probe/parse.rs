@@ -30,6 +30,9 @@ pub enum ProbeParseError {
     /// An option lacks its value.
     #[error("`{0}` needs a value behind it")]
     Value(&'static str),
+    /// The bytes behind `-d` have an escape that is none.
+    #[error("`{0}` has a backslash that begins none of \\r, \\n, \\t, \\\\ and \\xNN")]
+    Escape(String),
     /// A path has a character that a request line cannot carry.
     #[error("`{0}` is not a request path; percent-encode blanks and characters beyond ASCII")]
     Path(String),
@@ -52,12 +55,7 @@ pub(super) fn probe(text: &str) -> Result<Probe, E> {
         _ => {}
     }
     if let Some(port) = text.strip_prefix("tcp:") {
-        return Ok(Probe::asked(
-            Action::Tcp {
-                port: parse_port(port.trim())?,
-            },
-            Expectation::Success,
-        ));
+        return tcp(port, text);
     }
     if let Some(command) = text.strip_prefix("sh:") {
         return shell(command.trim());
@@ -70,6 +68,50 @@ pub(super) fn probe(text: &str) -> Result<Probe, E> {
         return start(&words[1..], text);
     }
     http(&words, text)
+}
+
+fn tcp(rest: &str, text: &str) -> Result<Probe, E> {
+    let words = words::split(rest).ok_or(E::Quote)?;
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    let (port, say) = match texts[..] {
+        [port] => (port, Vec::new()),
+        [_, "-d"] => return Err(E::Value("-d")),
+        [port, "-d", bytes] => (port, unescaped(bytes)?),
+        [] => return Err(E::Port(String::new())),
+        _ => return Err(E::Form(text.to_owned())),
+    };
+    let port = parse_port(port)?;
+    Ok(Probe::asked(
+        Action::Tcp { port, say },
+        Expectation::Success,
+    ))
+}
+
+fn unescaped(text: &str) -> Result<Vec<u8>, E> {
+    let bad = || E::Escape(text.to_owned());
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        bytes.push(match rest.next().ok_or_else(bad)? {
+            b'r' => b'\r',
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'\\' => b'\\',
+            b'x' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                let value = digit().zip(digit()).map(|(high, low)| high * 16 + low);
+                value
+                    .and_then(|value| u8::try_from(value).ok())
+                    .ok_or_else(bad)?
+            }
+            _ => return Err(bad()),
+        });
+    }
+    Ok(bytes)
 }
 
 fn shell(command: &str) -> Result<Probe, E> {

@@ -10,7 +10,8 @@ use crate::words::quote;
 pub(super) fn probe(probe: &Probe, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match &probe.action {
         Action::Http(request) => http(request, f)?,
-        Action::Tcp { port } => write!(f, "tcp:{port}")?,
+        Action::Tcp { port, say } if say.is_empty() => write!(f, "tcp:{port}")?,
+        Action::Tcp { port, say } => write!(f, "tcp:{port} -d {}", quote(&escaped(say)))?,
         Action::Exec { argv } if argv.len() > 1 && argv[argv.len() - 2] == "->" => {
             // Only the JSON form can say that the arrow is an argument.
             write!(
@@ -44,6 +45,22 @@ fn shell(command: &str, expectation: Expectation, f: &mut fmt::Formatter<'_>) ->
         f.write_str(" -> 0")?;
     }
     Ok(())
+}
+
+/// Bytes as the grammar has them.
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in bytes {
+        match byte {
+            b'\r' => text.push_str(r"\r"),
+            b'\n' => text.push_str(r"\n"),
+            b'\t' => text.push_str(r"\t"),
+            b'\\' => text.push_str(r"\\"),
+            b' '..=b'~' => text.push(char::from(byte)),
+            other => text.push_str(&format!(r"\x{other:02x}")),
+        }
+    }
+    text
 }
 
 fn http(request: &HttpRequest, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,4 +11,5 @@ pub mod reference;
 pub mod run;
 pub mod shared;
 pub mod store;
+pub mod verify;
 pub mod words;

@@ -77,6 +77,28 @@ pub struct ProbeArgs {
     pub timeout: u64,
 }
 
+/// What two images are asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ExamArgs {
+    #[command(flatten)]
+    pub probes: ProbeArgs,
+
+    /// Start the image with this in the place of its CMD too; several times
+    ///
+    /// Each is a start of its own, beside the plain one. An image with neither
+    /// ENTRYPOINT nor CMD needs one.
+    #[arg(long, value_name = "COMMAND", help_heading = "Probes")]
+    pub cmd: Vec<String>,
+
+    /// Run the script in FILE inside the container once it is ready, by the
+    /// container's own shell
+    #[arg(long, value_name = "FILE", help_heading = "Probes")]
+    pub probe_script: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub surroundings: SurroundingsArgs,
+}
+
 /// What a program needs around it to start.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Surroundings of the running program")]

@@ -6,6 +6,7 @@ use std::path::Path;
 use jettison_engine::surroundings::{Surroundings, parse_env, parse_env_file, parse_memory};
 use jettison_image::Platform;
 use jettison_plan::Probe;
+use jettison_plan::words::split;
 
 use super::shared::{ProbeArgs, SurroundingsArgs};
 use crate::failure::Failure;
@@ -27,6 +28,16 @@ pub fn probes(args: &ProbeArgs) -> Result<Vec<Probe>, Failure> {
         );
     }
     Ok(probes)
+}
+
+/// Command lines, quoted as in a shell.
+pub fn commands(words: &[String]) -> Result<Vec<Vec<String>>, Failure> {
+    let command = |text: &String| {
+        let words = split(text).filter(|words| !words.is_empty());
+        let words = words.map(|words| words.into_iter().map(|word| word.text).collect());
+        words.ok_or_else(|| Failure::new(format!("--cmd: `{text}` is not a command")))
+    };
+    words.iter().map(command).collect()
 }
 
 /// Environment, volumes, names and companions.

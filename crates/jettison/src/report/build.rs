@@ -254,6 +254,7 @@ fn answer(observation: &Observation) -> String {
     match &observation.answer.outcome {
         Outcome::Http { status, body, .. } => format!("{status}, {}", bytes(body.size_bytes)),
         Outcome::Connected => "connected".to_owned(),
+        Outcome::Replied { bytes: reply } => format!("replied, {}", bytes(reply.size_bytes)),
         Outcome::Exited { code, stdout, .. } if stdout.size_bytes > 0 => {
             format!("exit code {code}, {} of output", bytes(stdout.size_bytes))
         }

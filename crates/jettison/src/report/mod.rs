@@ -2,4 +2,5 @@
 
 pub mod build;
 pub mod inspect;
+pub mod verify;
 mod words;

@@ -1,0 +1,405 @@
+//! Finds out, on the original, everything that can be asked without a hint:
+//! what a person asked for first, then every open port and what it speaks, the
+//! HEALTHCHECK, `--help`, the stop signal; and the same under variations that
+//! the original bears.
+//!
+//! Bounds: 16 ports a start, 40 pages and 10 s a port (see `crawl`), 5 s for
+//! `--help`, 3 s for the end after the stop signal.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jettison_plan::{Action, Expectation, Origin, Probe};
+
+use super::crawl::crawl;
+use super::life::{Life, STOP_GRACE};
+use super::reply::{Reply, Shape};
+use super::schedule::{Question, Schedule, Start, Variation, Words};
+use super::sit::{alone, sit};
+use super::talk::recognise;
+use super::{ExamError, Examinee, Examiner, shown};
+use crate::progress::ProgressItem;
+use crate::prove::{Companions, MOST_PORTS, POLL, RunError, SETTLE, State, run_error, settle};
+
+/// A program that only says how it is used has done so by then.
+const HELP: Duration = Duration::from_secs(5);
+/// Servers open their ports one after the other.
+const NEXT_PORT: Duration = Duration::from_millis(100);
+/// For a port that the image exposes and the program has not opened yet.
+const EXPOSED_PORT: Duration = Duration::from_secs(2);
+/// Questions of a start under a variation: what the plain start asks first.
+const VARIED_QUESTIONS: usize = 16;
+/// Programs to which `--help` says nothing about the image's own.
+const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "env"];
+
+pub(super) fn discover(
+    examiner: &Examiner,
+    original: &Examinee,
+    item: &dyn ProgressItem,
+) -> Result<Schedule, ExamError> {
+    let services = examiner
+        .services
+        .start(&examiner.sandbox, &examiner.context)?;
+    let discovery = Discovery {
+        examiner,
+        original,
+        services: &services,
+        item,
+    };
+    let mut schedule = Schedule {
+        starts: Vec::new(),
+        notes: Vec::new(),
+    };
+    let own = (!original.run.argv().is_empty()).then_some(Words::Own);
+    let commands = examiner
+        .request
+        .commands
+        .iter()
+        .cloned()
+        .map(Words::Command);
+    for words in own.into_iter().chain(commands) {
+        let is_first = schedule.starts.is_empty();
+        let start = discovery.start(words, is_first, &mut schedule.notes)?;
+        schedule.starts.push(start);
+    }
+    if schedule.starts.is_empty() {
+        return Err(ExamError::NoProgram);
+    }
+    discovery.vary(&mut schedule)?;
+    discovery.help(&mut schedule)?;
+    for name in services.ended() {
+        let note = format!("companion container {name} ended while it was needed");
+        schedule.notes.push(note);
+    }
+    Ok(schedule)
+}
+
+struct Discovery<'a> {
+    examiner: &'a Examiner,
+    original: &'a Examinee,
+    services: &'a Companions,
+    item: &'a dyn ProgressItem,
+}
+
+impl Discovery<'_> {
+    /// One way to start the program: what a person asked for belongs to the
+    /// first one.
+    fn start(
+        &self,
+        words: Words,
+        is_first: bool,
+        notes: &mut Vec<String>,
+    ) -> Result<Start, ExamError> {
+        let mut start = self.stub(words);
+        self.item.say(&start.label);
+        let asked: &[Probe] = match is_first {
+            true => &self.examiner.request.probes,
+            false => &[],
+        };
+        let own = |probe: &&Probe| probe.action == Action::Start;
+        let start_probe = asked.iter().find(own).cloned();
+        let is_to_end = start_probe
+            .as_ref()
+            .is_some_and(|probe| matches!(probe.expectation, Expectation::Exactly(_)));
+        let start_probe = start_probe.unwrap_or(free(Action::Start, Expectation::Success));
+        let timeout = self.examiner.request.timeout;
+        let runner = self.examiner.runner(self.original, self.services, &start);
+        let facts = &self.original.facts;
+        let life = match Life::start(&runner, facts, timeout)? {
+            Ok(life) => life,
+            Err(reason) => {
+                notes.push(format!("the original's {reason}"));
+                start.questions = vec![question(start_probe, Shape::Silent)];
+                return Ok(start);
+            }
+        };
+        let needs_port = !facts.exposed.is_empty() || asked.iter().any(needs_port);
+        let patience = match needs_port || is_to_end || start.words != Words::Own {
+            true => timeout,
+            false => timeout.min(SETTLE),
+        };
+        let state = settle(life.running.as_ref(), life.begin, patience, is_to_end)?;
+        start.took = life.begin.elapsed();
+        let rest = asked.iter().filter(|probe| !own(probe));
+        let script = self.examiner.request.script.iter().filter(|_| is_first);
+        let script = script.map(|text| {
+            let command = text.clone();
+            Probe::asked(Action::Shell { command }, Expectation::Success)
+        });
+        let rest: Vec<Probe> = rest.cloned().chain(script).collect();
+        if let State::Ended(code) = state {
+            start.ends = true;
+            start
+                .questions
+                .push(question(start_probe, Shape::Ended(code)));
+            for probe in rest {
+                let stub = question(probe, Shape::Silent);
+                let reply = alone(&runner, facts, &stub, timeout)?;
+                self.check_shell(&stub.probe, &reply)?;
+                start.questions.push(question(stub.probe, reply.shape()));
+            }
+            return Ok(start);
+        }
+        start.questions.push(question(start_probe, Shape::Running));
+        start.ports = self.ports(&life)?;
+        start.took = life.begin.elapsed();
+        for probe in rest.iter().filter(|probe| probe.action != Action::Stop) {
+            self.item.say(&shown(&[probe.to_string()]));
+            let reply = self.patiently(&life, probe)?;
+            self.check_shell(probe, &reply)?;
+            start.questions.push(question(probe.clone(), reply.shape()));
+        }
+        self.free_questions(&life, &mut start, &rest, notes)?;
+        let stop = rest.iter().find(|probe| probe.action == Action::Stop);
+        let free_stop = free(Action::Stop, Expectation::Success);
+        if let Some(code) = life.ended()? {
+            notes.push(format!(
+                "the program ended with code {code} while it was being asked"
+            ));
+        } else {
+            let grace = if stop.is_some() {
+                STOP_GRACE
+            } else {
+                STOP_GRACE / 3
+            };
+            let reply = life.stop(grace)?;
+            match (stop, reply.shape()) {
+                (None, Shape::Silent) => notes
+                    .push("the program does not end on its stop signal; it is killed".to_owned()),
+                (stop, shape) => {
+                    let probe = stop.cloned().unwrap_or(free_stop);
+                    start.questions.push(question(probe, shape));
+                }
+            }
+        }
+        Ok(start)
+    }
+
+    fn stub(&self, words: Words) -> Start {
+        Start {
+            label: match &words {
+                Words::Own => "plain start".to_owned(),
+                Words::Command(command) => format!("start with {}", shown(command)),
+            },
+            words,
+            variation: Variation::default(),
+            questions: Vec::new(),
+            is_about_itself: false,
+            ends: false,
+            ports: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// The ports once no further one is opened.
+    fn ports(&self, life: &Life<'_>) -> Result<Vec<u16>, RunError> {
+        let begin = Instant::now();
+        let mut ports = life.ports()?;
+        if ports.is_empty() {
+            return Ok(ports);
+        }
+        let mut changed = Instant::now();
+        loop {
+            thread::sleep(POLL);
+            let now = life.ports()?;
+            if now != ports {
+                (ports, changed) = (now, Instant::now());
+            }
+            let exposed = &self.original.facts.exposed;
+            let all = exposed.iter().all(|port| ports.contains(port));
+            let over = all || begin.elapsed() > EXPOSED_PORT;
+            if (over && changed.elapsed() > NEXT_PORT) || life.ended()?.is_some() {
+                return Ok(ports);
+            }
+        }
+    }
+
+    /// Repeated until it is answered well, or the program is no longer young.
+    fn patiently(&self, life: &Life<'_>, probe: &Probe) -> Result<Reply, RunError> {
+        let timeout = self.examiner.request.timeout;
+        let begin = life.begin;
+        life.ask_until(&probe.action, Shape::Silent, timeout, |reply| {
+            let is_definite = matches!(reply, Reply::Http { status, .. } if *status < 500);
+            reply.is_good(probe)
+                || (is_definite && begin.elapsed() > SETTLE)
+                || begin.elapsed() > SETTLE * 2
+        })
+    }
+
+    fn check_shell(&self, probe: &Probe, reply: &Reply) -> Result<(), ExamError> {
+        let Some(script) = &self.examiner.request.script else {
+            return Ok(());
+        };
+        match (&probe.action, reply) {
+            (Action::Shell { command }, Reply::Silent(reason)) if command == script => {
+                Err(ExamError::NoShell(reason.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn free_questions(
+        &self,
+        life: &Life<'_>,
+        start: &mut Start,
+        asked: &[Probe],
+        notes: &mut Vec<String>,
+    ) -> Result<(), RunError> {
+        if start.ports.len() > MOST_PORTS {
+            notes.push(format!(
+                "the program listens on {} ports; the first {MOST_PORTS} were asked",
+                start.ports.len()
+            ));
+        }
+        for port in start.ports.iter().copied().take(MOST_PORTS) {
+            self.item.say(&format!("port {port}"));
+            let patience = SETTLE.saturating_sub(life.begin.elapsed());
+            let spoken = recognise(life, port, patience)?;
+            if spoken.reply.shape() == Shape::Silent {
+                notes.push(format!("port {port} is open and does not answer"));
+                continue;
+            }
+            let scheme = match &spoken.action {
+                Action::Http(request) => Some(request.scheme),
+                _ => None,
+            };
+            let probe = free(spoken.action, Expectation::AnyAnswer);
+            let front = question(probe, spoken.expected);
+            start.questions.push(front);
+            if let Some(scheme) = scheme {
+                start
+                    .questions
+                    .extend(crawl(life, scheme, port, &spoken.reply)?);
+            }
+        }
+        let listeners = life.running.listeners().map_err(run_error)?;
+        let hidden = listeners.iter().filter(|l| l.loopback_only);
+        for port in hidden
+            .map(|l| l.port)
+            .filter(|port| !start.ports.contains(port))
+        {
+            notes.push(format!(
+                "port {port} is open on 127.0.0.1 only and was not asked: nothing outside the container reaches it"
+            ));
+        }
+        let is_asked = asked
+            .iter()
+            .any(|probe| probe.action == Action::Healthcheck);
+        if self.original.facts.healthcheck.is_some() && !is_asked && start.words == Words::Own {
+            self.item.say("HEALTHCHECK");
+            let probe = Probe {
+                action: Action::Healthcheck,
+                expectation: Expectation::Success,
+                origin: Origin::Image,
+            };
+            let reply = self.patiently(life, &probe)?;
+            start.questions.push(question(probe, reply.shape()));
+        }
+        Ok(())
+    }
+
+    /// The first start again under each variation that the original bears.
+    fn vary(&self, schedule: &mut Schedule) -> Result<(), ExamError> {
+        let Some(plain) = schedule.starts.first().cloned() else {
+            return Ok(());
+        };
+        if plain
+            .questions
+            .iter()
+            .all(|question| !question.expected.is_an_answer())
+        {
+            return Ok(());
+        }
+        for variation in self.original.premises.variations() {
+            let label = variation.label();
+            self.item.say(&label);
+            let mut start = plain.clone();
+            let keeps = |question: &Question| {
+                question.probe.action != Action::Stop && question.expected.is_an_answer()
+            };
+            start.questions.retain(keeps);
+            start.questions.truncate(VARIED_QUESTIONS);
+            start.label = label;
+            start.variation = variation;
+            let runner = self.examiner.runner(self.original, self.services, &start);
+            let timeout = self.examiner.request.timeout;
+            let facts = &self.original.facts;
+            let sat = sit(&runner, facts, &start, timeout, self.item)?;
+            let mut pairs = start.questions.iter().zip(&sat.replies);
+            let odd = pairs.find(|(question, (reply, _))| reply.shape() != question.expected);
+            match odd {
+                None => schedule.starts.push(start),
+                Some((question, (reply, _))) => schedule.notes.push(format!(
+                    "left out, since the original does not bear it: {} ({}: {})",
+                    start.label,
+                    question.probe,
+                    reply.shape()
+                )),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the program says about itself, each in a container of its own.
+    fn help(&self, schedule: &mut Schedule) -> Result<(), ExamError> {
+        let run = &self.original.run;
+        let argv = run.argv();
+        let Some(program) = argv.first() else {
+            return Ok(());
+        };
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let is_line = argv.len() == 3 && argv[1] == "-c";
+        if SHELLS.contains(&name) || is_line {
+            return Ok(());
+        }
+        let before = schedule.starts.len();
+        for flag in ["--help", "--version", "-h"] {
+            if flag == "-h" && schedule.starts.len() > before {
+                break;
+            }
+            let mut words = vec![flag.to_owned()];
+            if run.entrypoint.is_empty() {
+                words.insert(0, program.clone());
+            }
+            let mut start = self.stub(Words::Command(words));
+            self.item.say(&start.label);
+            (start.ends, start.is_about_itself) = (true, true);
+            let runner = self.examiner.runner(self.original, self.services, &start);
+            let facts = &self.original.facts;
+            let Ok(life) = Life::start(&runner, facts, HELP)? else {
+                continue;
+            };
+            let Some(0) = life.wait_for_end(HELP)? else {
+                continue;
+            };
+            let said = life.said(Some(0));
+            let silent = |(stdout, stderr): (&super::reply::Bytes, &super::reply::Bytes)| {
+                stdout.is_empty() && stderr.is_empty()
+            };
+            if said.output().is_none_or(silent) {
+                continue;
+            }
+            start.took = life.begin.elapsed();
+            let probe = free(Action::Start, Expectation::Success);
+            start.questions.push(question(probe, Shape::Ended(0)));
+            schedule.starts.push(start);
+        }
+        Ok(())
+    }
+}
+
+fn needs_port(probe: &Probe) -> bool {
+    matches!(probe.action, Action::Http(_) | Action::Tcp { .. })
+}
+
+fn question(probe: Probe, expected: Shape) -> Question {
+    Question { probe, expected }
+}
+
+fn free(action: Action, expectation: Expectation) -> Probe {
+    Probe {
+        action,
+        expectation,
+        origin: Origin::Free,
+    }
+}

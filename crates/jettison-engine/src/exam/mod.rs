@@ -1,0 +1,281 @@
+//! Examinations: the same questions to several images, and how the answers
+//! compare. `verify` holds any two images against each other with it, `slim`
+//! traces, heals and proves with it.
+//!
+//! ```text
+//! let examiner = Examiner::open(request, context)?;
+//! let original = examiner.admit(&image)?;               unpacked once
+//! let schedule = examiner.discover(&original)?;         what can be asked
+//! let sitting = examiner.sit(&original, &schedule, Traced::Yes)?;
+//! let result = examiner.compare(&schedule, &original, &candidate, …)?;
+//! ```
+//!
+//! Images run *as shipped*: their own user and groups, Docker's capabilities
+//! and system call filter, a private network, volumes as copies. Nothing here
+//! runs where nothing contains a stranger's program.
+
+mod compare;
+mod crawl;
+mod discover;
+mod files;
+mod life;
+mod noise;
+mod reply;
+mod schedule;
+mod sit;
+mod talk;
+mod vary;
+mod verdict;
+
+use std::time::Duration;
+
+use jettison_image::{Image, RunConfig};
+use jettison_plan::{Comparison, Probe, Subject, words};
+use jettison_sandbox::{Options, Profile, Root, Sandbox};
+
+use crate::Context;
+use crate::build::{exposed_ports, healthcheck_argv};
+use crate::prove::{
+    Companions, PreparedServices, ProveError, RunError, SandboxRunner, container_spec, foreign,
+    prepare_with_tree, stop_signal,
+};
+use crate::surroundings::Surroundings;
+use life::Facts;
+pub use schedule::{Question, Schedule, Start, Variation, Words};
+pub use sit::Sitting;
+use vary::Premises;
+
+/// What a person wants examined.
+#[derive(Debug, Clone)]
+pub struct ExamRequest {
+    /// What must be answered; none: what we find.
+    pub probes: Vec<Probe>,
+    /// Further commands, each in the place of CMD and each a start of its own.
+    pub commands: Vec<Vec<String>>,
+    /// The text of a script that runs inside the container once it is ready.
+    pub script: Option<String>,
+    /// What the program needs around it.
+    pub surroundings: Surroundings,
+    /// From a start to the last good answer.
+    pub timeout: Duration,
+}
+
+/// Whether a sitting records what is touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traced {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
+/// Why an examination could not be held.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamError {
+    /// A sandbox, an image or a companion failed.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+    /// Something could not be run for a reason of our own.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// No strong sandbox is possible here.
+    #[error("no sandbox for other people's programs: {0}")]
+    Uncontained(String),
+    /// The image is for other machines.
+    #[error("the image cannot be run here: {0}")]
+    Foreign(String),
+    /// The image says nothing to start.
+    #[error("the image has neither ENTRYPOINT nor CMD")]
+    NoProgram,
+    /// A script was given, and the image has nothing that runs it.
+    #[error("the probe script cannot be run: {0}")]
+    NoShell(String),
+    /// A script does not fit on a command line.
+    #[error("the probe script has {0} bytes, more than the {1} that fit on a command line")]
+    LongScript(usize, usize),
+}
+
+impl ExamError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Prove(error) => error.hint(),
+            Self::Uncontained(_) => {
+                Some("jettison doctor says what this machine allows".to_owned())
+            }
+            Self::NoProgram => Some("say what to start with --cmd 'PROGRAM ARG…'".to_owned()),
+            Self::NoShell(_) => Some(
+                "a script needs a shell inside the image; ask from outside with --probe /path, \
+                 or run a program of the image with --probe 'exec:PROGRAM ARG…'"
+                    .to_owned(),
+            ),
+            Self::Foreign(_) | Self::Run(_) | Self::LongScript(..) => None,
+        }
+    }
+}
+
+/// The kernel's MAX_ARG_STRLEN: 32 pages.
+const SCRIPT_BYTES: usize = (128 << 10) - 1;
+
+/// Holds examinations: one sandbox, one set of companions, any number of images.
+pub struct Examiner {
+    request: ExamRequest,
+    context: Context,
+    services: PreparedServices,
+    // Dropped last: everything above lives in it.
+    sandbox: Sandbox,
+}
+
+/// An image that was unpacked for any number of sittings.
+pub struct Examinee {
+    root: Root,
+    run: RunConfig,
+    facts: Facts,
+    premises: Premises,
+    /// Which image it is.
+    pub subject: Subject,
+}
+
+impl Examiner {
+    /// Opens a sandbox and fetches the images of companions.
+    pub fn open(request: ExamRequest, context: &Context) -> Result<Self, ExamError> {
+        if let Some(script) = &request.script
+            && script.len() > SCRIPT_BYTES
+        {
+            return Err(ExamError::LongScript(script.len(), SCRIPT_BYTES));
+        }
+        let options = Options {
+            scratch_dir: context.scratch().ok(),
+            ..Options::default()
+        };
+        let sandbox = Sandbox::open(&options).map_err(ProveError::Sandbox)?;
+        if !sandbox.tier().contains_strangers() {
+            let reason = format!("only {} is possible here", sandbox.tier());
+            return Err(ExamError::Uncontained(reason));
+        }
+        let services = PreparedServices::prepare(&sandbox, &request.surroundings, context)?;
+        Ok(Self {
+            request,
+            context: context.clone(),
+            services,
+            sandbox,
+        })
+    }
+
+    /// Unpacks an image, whose blobs are at hand.
+    pub fn admit(&self, image: &Image) -> Result<Examinee, ExamError> {
+        let platform = image.config.platform();
+        if let Some(reason) = foreign(&platform) {
+            return Err(ExamError::Foreign(reason));
+        }
+        let _item = self.context.progress.begin("preparing the container", None);
+        let (root, tree) = prepare_with_tree(&self.sandbox, image, self.context.limits())?;
+        Ok(Examinee {
+            root,
+            run: image.config.run.clone(),
+            facts: Facts {
+                exposed: exposed_ports(&image.config),
+                healthcheck: healthcheck_argv(&image.config),
+            },
+            premises: Premises::of(&tree, &image.config.run),
+            subject: Subject {
+                manifest: image.manifest_digest.to_string(),
+                platform: platform.to_string(),
+            },
+        })
+    }
+
+    /// Finds out, on the original, everything that can be asked.
+    pub fn discover(&self, original: &Examinee) -> Result<Schedule, ExamError> {
+        let item = self
+            .context
+            .progress
+            .begin("looking what can be asked", None);
+        discover::discover(self, original, item.as_ref())
+    }
+
+    /// Asks an image everything, with companions that know of nothing yet.
+    pub fn sit(
+        &self,
+        examinee: &Examinee,
+        schedule: &Schedule,
+        traced: Traced,
+    ) -> Result<Sitting, ExamError> {
+        self.sit_some(examinee, schedule, traced, |_| true)
+    }
+
+    /// Likewise, but only the starts that are `wanted`, by their number.
+    pub(crate) fn sit_some(
+        &self,
+        examinee: &Examinee,
+        schedule: &Schedule,
+        _traced: Traced,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Sitting, ExamError> {
+        let item = self
+            .context
+            .progress
+            .begin("asking the running program", None);
+        let services = self.services.start(&self.sandbox, &self.context)?;
+        let mut starts = Vec::new();
+        for (number, start) in schedule.starts.iter().enumerate() {
+            if !wanted(number) {
+                starts.push(None);
+                continue;
+            }
+            item.say(&start.label);
+            let runner = self.runner(examinee, &services, start);
+            let timeout = self.request.timeout;
+            let sat = sit::sit(&runner, &examinee.facts, start, timeout, item.as_ref())?;
+            starts.push(Some(sat));
+        }
+        Ok(Sitting {
+            starts,
+            ended: std::time::Instant::now(),
+        })
+    }
+
+    /// Holds another image against the original: original, candidate, original
+    /// again, and on a difference up to three more runs of the original.
+    /// `before` is a sitting of the original that was held already.
+    pub fn compare(
+        &self,
+        schedule: &Schedule,
+        original: &Examinee,
+        candidate: &Examinee,
+        before: Option<Sitting>,
+    ) -> Result<Comparison, ExamError> {
+        compare::compare(self, schedule, original, candidate, before)
+    }
+
+    fn runner<'a>(
+        &'a self,
+        examinee: &'a Examinee,
+        services: &Companions,
+        start: &Start,
+    ) -> SandboxRunner<'a> {
+        let mut run = examinee.run.clone();
+        if let Words::Command(command) = &start.words {
+            run.cmd.clone_from(command);
+        }
+        let mut surroundings = self.request.surroundings.clone();
+        surroundings.env.extend(start.variation.env.iter().cloned());
+        if let Some(user) = &start.variation.user {
+            run.user.clone_from(user);
+        }
+        let mut spec = container_spec(&run, Profile::AS_SHIPPED, &surroundings);
+        spec.hosts.extend(services.hosts.clone());
+        SandboxRunner {
+            sandbox: &self.sandbox,
+            root: Some(&examinee.root),
+            spec,
+            stop_signal: stop_signal(run.stop_signal.as_deref()),
+        }
+    }
+}
+
+/// A command line for a person.
+fn shown(argv: &[String]) -> String {
+    let words: Vec<String> = argv.iter().map(|word| words::quote(word)).collect();
+    noise::excerpt(&words.join(" "))
+}

@@ -1,0 +1,250 @@
+//! Texts of lines whose order and number may vary: what every run says must be
+//! said, and nothing else than what some run says, each line up to the places
+//! in which the runs' own lines differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::pattern::{Pattern, tokens};
+
+/// Different lines beyond those that all runs share; more are not paired.
+const MOST_VARYING: usize = 1500;
+/// Two lines are the same one said twice when they share this part of their words.
+const ALIKE: f64 = 0.4;
+
+/// Lines that vary, learned from several runs.
+pub(super) struct Lines<'t> {
+    common: BTreeSet<&'t str>,
+    known: BTreeSet<&'t str>,
+    templates: Vec<Template<'t>>,
+    runs: usize,
+}
+
+struct Template<'t> {
+    /// At most one of each run.
+    lines: BTreeMap<usize, &'t str>,
+    words: BTreeMap<&'t str, usize>,
+    pattern: Option<Pattern<'t>>,
+}
+
+/// A line that one side has and the other has not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Odd<'a> {
+    /// Every run of the original says it.
+    Missing(&'a str),
+    /// No run of the original says it.
+    Extra(&'a str),
+}
+
+impl<'t> Lines<'t> {
+    /// None when too much varies to be paired.
+    pub(super) fn learn(texts: &[&'t str]) -> Option<Self> {
+        let sets: Vec<BTreeSet<&str>> = texts.iter().map(|text| lines(text).collect()).collect();
+        let known: BTreeSet<&str> = sets.iter().flatten().copied().collect();
+        let in_all = |line: &&&str| sets.iter().all(|set| set.contains(**line));
+        let common: BTreeSet<&str> = known.iter().filter(in_all).copied().collect();
+        if known.len() - common.len() > MOST_VARYING {
+            return None;
+        }
+        let mut templates: Vec<Template<'t>> = Vec::new();
+        for (run, text) in texts.iter().enumerate() {
+            let mut seen = BTreeSet::new();
+            let varying = lines(text).filter(|line| !common.contains(line) && seen.insert(*line));
+            for line in varying.collect::<Vec<_>>() {
+                let words = words(line);
+                let free = templates.iter_mut().filter(|t| !t.lines.contains_key(&run));
+                let scored = free.map(|template| (template.score(line, &words), template));
+                // The first of equals: logs keep their order more or less.
+                let best =
+                    scored.fold(
+                        None,
+                        |best: Option<(f64, &mut Template<'t>)>, next| match best {
+                            Some(best) if best.0 >= next.0 => Some(best),
+                            _ => Some(next),
+                        },
+                    );
+                match best {
+                    Some((score, template)) if score >= ALIKE => {
+                        template.lines.insert(run, line);
+                    }
+                    _ => templates.push(Template {
+                        lines: BTreeMap::from([(run, line)]),
+                        words,
+                        pattern: None,
+                    }),
+                }
+            }
+        }
+        for template in &mut templates {
+            let lines: Vec<&str> = template.lines.values().copied().collect();
+            if lines.len() > 1 {
+                template.pattern = Pattern::learn(&lines);
+            }
+        }
+        Some(Self {
+            common,
+            known,
+            templates,
+            runs: texts.len(),
+        })
+    }
+
+    /// The first line that speaks against a text.
+    pub(super) fn odd<'a>(&'a self, text: &'a str) -> Option<Odd<'a>> {
+        let said: BTreeSet<&str> = lines(text).collect();
+        let mut met = vec![false; self.templates.len()];
+        for line in lines(text) {
+            if self.common.contains(line) {
+                continue;
+            }
+            let mut fits = self.known.contains(line);
+            for (met, template) in met.iter_mut().zip(&self.templates) {
+                if template.says(line) {
+                    (*met, fits) = (true, true);
+                }
+            }
+            if !fits {
+                return Some(Odd::Extra(line));
+            }
+        }
+        if let Some(missing) = self.common.iter().find(|line| !said.contains(**line)) {
+            return Some(Odd::Missing(missing));
+        }
+        let always = self.templates.iter().zip(&met);
+        let mut unmet =
+            always.filter(|(template, met)| template.lines.len() == self.runs && !**met);
+        unmet
+            .next()
+            .and_then(|(template, _)| template.lines.values().next())
+            .map(|line| Odd::Missing(line))
+    }
+
+    /// How many lines vary, and two that are the same one.
+    pub(super) fn varying(&self) -> (usize, Option<&'t str>) {
+        let example = self.templates.iter().find(|t| t.lines.len() > 1);
+        let example = example.or(self.templates.first());
+        let example = example.and_then(|template| template.lines.values().next().copied());
+        (self.templates.len(), example)
+    }
+}
+
+impl Template<'_> {
+    /// How well a line of another run goes with this one's. Lines without a
+    /// common word (bare times, bare identifiers) go by their punctuation.
+    fn score(&self, line: &str, words: &BTreeMap<&str, usize>) -> f64 {
+        let score = alike(&self.words, words);
+        if score < ALIKE && self.has_frame_of(line) {
+            return ALIKE;
+        }
+        score
+    }
+
+    fn says(&self, line: &str) -> bool {
+        let fits = |pattern: &Pattern<'_>| {
+            pattern.fits(line) && (!pattern.is_empty() || self.has_frame_of(line))
+        };
+        self.lines.values().any(|known| *known == line) || self.pattern.as_ref().is_some_and(fits)
+    }
+
+    fn has_frame_of(&self, line: &str) -> bool {
+        let frame = frame(line);
+        self.lines.values().any(|known| frame == self::frame(known))
+    }
+}
+
+/// A line with every word replaced by the same letter.
+fn frame(line: &str) -> String {
+    let word = |token: &str| token.chars().next().is_some_and(char::is_alphanumeric);
+    let tokens = tokens(line).into_iter();
+    tokens
+        .map(|token| if word(token) { "w" } else { token })
+        .collect()
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim().is_empty())
+}
+
+fn words(line: &str) -> BTreeMap<&str, usize> {
+    let mut words = BTreeMap::new();
+    for token in tokens(line) {
+        if token.chars().next().is_some_and(char::is_alphanumeric) {
+            *words.entry(token).or_default() += 1;
+        }
+    }
+    words
+}
+
+/// The share of words that two lines have in common, from 0 to 1.
+fn alike(left: &BTreeMap<&str, usize>, right: &BTreeMap<&str, usize>) -> f64 {
+    let count = |words: &BTreeMap<&str, usize>| words.values().sum::<usize>();
+    let shared: usize = left
+        .iter()
+        .map(|(word, count)| right.get(word).map_or(0, |other| *count.min(other)))
+        .sum();
+    let all = count(left) + count(right);
+    if all == 0 {
+        return 1.0;
+    }
+    2.0 * shared as f64 / all as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lines, Odd};
+
+    #[track_caller]
+    fn check(texts: &[&str], text: &str, expected: Option<Odd<'_>>) {
+        let lines = Lines::learn(texts).expect("few lines");
+        assert_eq!(lines.odd(text), expected);
+    }
+
+    #[test]
+    fn logs() {
+        let runs = [
+            "12:00:01 worker a ready\nlistening on 80\n12:00:01 GET /x 200 in 3ms\n12:00:01 GET /y 200 in 4ms\n",
+            "listening on 80\n12:00:04 worker a ready\n12:00:04 GET /x 200 in 5ms\n12:00:05 GET /y 200 in 6ms\n",
+        ];
+        let good = "12:00:02 worker a ready\nlistening on 80\n12:00:02 GET /y 200 in 9ms\n12:00:02 GET /x 200 in 1ms\n";
+        check(&runs, good, None);
+        let with_error = good.to_owned() + "Traceback: no module named x\n";
+        check(
+            &runs,
+            &with_error,
+            Some(Odd::Extra("Traceback: no module named x")),
+        );
+        check(
+            &runs,
+            "12:00:02 worker a ready\n12:00:02 GET /y 200 in 9ms\n12:00:02 GET /x 200 in 1ms\n",
+            Some(Odd::Missing("listening on 80")),
+        );
+        check(
+            &runs,
+            &good.replace("GET /x 200", "GET /x 500"),
+            Some(Odd::Extra("12:00:02 GET /x 500 in 1ms")),
+        );
+    }
+
+    #[test]
+    fn a_line_of_one_run_alone_may_be_missing() {
+        let runs = ["start\ncache rebuilt\n", "start\n"];
+        check(&runs, "start\n", None);
+        check(&runs, "start\ncache rebuilt\n", None);
+        check(&runs, "start\ncache lost\n", Some(Odd::Extra("cache lost")));
+        check(&runs, "", Some(Odd::Missing("start")));
+    }
+
+    #[test]
+    fn lines_without_a_common_word() {
+        let runs = ["1763726400.123\n8f3a-11\n", "1763726401.5\n00bc-a7\n"];
+        check(&runs, "1763726402.77\nffff-aa\n", None);
+        let failed = "1763726402.77\nno such file\n";
+        check(&runs, failed, Some(Odd::Extra("no such file")));
+    }
+
+    #[test]
+    fn a_line_that_varies_may_not_be_missing() {
+        let runs = ["pid 17 started\n", "pid 99 started\n"];
+        check(&runs, "pid 3 started\n", None);
+        check(&runs, "", Some(Odd::Missing("pid 17 started")));
+    }
+}

@@ -1,0 +1,107 @@
+//! What an examination consists of: the ways in which the program is started,
+//! and what is asked each time. Made once, on the original; carried out on
+//! every image that is held against it.
+
+use std::time::Duration;
+
+use jettison_image::RunConfig;
+use jettison_plan::Probe;
+
+use super::reply::Shape;
+
+/// Everything that will be asked, in order.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// The ways in which the program is started.
+    pub starts: Vec<Start>,
+    /// What was left out and why, and what a person should know; one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// One start of the program, from pristine files.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// What sets it apart, in words.
+    pub label: String,
+    /// What is started.
+    pub words: Words,
+    /// What is changed around it.
+    pub variation: Variation,
+    /// What is asked; the first question is always the start itself.
+    pub questions: Vec<Question>,
+    /// It asks the program about itself (`--help`): no proof that it works.
+    pub(crate) is_about_itself: bool,
+    /// It ends by itself, and is waited for.
+    pub(crate) ends: bool,
+    /// Ports that it opens.
+    pub(crate) ports: Vec<u16>,
+    /// How long the original took until it was ready, or had ended.
+    pub(crate) took: Duration,
+}
+
+/// What is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// ENTRYPOINT and CMD as the image has them.
+    Own,
+    /// These in the place of CMD.
+    Command(Vec<String>),
+}
+
+/// What is changed around the program, against the plain start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variation {
+    /// Variables set on top of all others.
+    pub env: Vec<(String, String)>,
+    /// In the place of the image's user.
+    pub user: Option<String>,
+}
+
+/// One question.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What is asked.
+    pub probe: Probe,
+    /// The form of the original's answer: what a slow start is waited for.
+    pub(crate) expected: Shape,
+}
+
+impl Schedule {
+    /// The number of questions in all starts.
+    pub fn len(&self) -> usize {
+        self.starts.iter().map(|start| start.questions.len()).sum()
+    }
+
+    /// True when nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Start {
+    /// Program and arguments for an image with this configuration.
+    pub fn argv(&self, run: &RunConfig) -> Vec<String> {
+        self.words.argv(run)
+    }
+}
+
+impl Words {
+    pub(crate) fn argv(&self, run: &RunConfig) -> Vec<String> {
+        match self {
+            Self::Own => run.argv(),
+            Self::Command(words) => run.entrypoint.iter().chain(words).cloned().collect(),
+        }
+    }
+}
+
+impl Variation {
+    /// In words; empty when nothing is changed.
+    pub fn label(&self) -> String {
+        let env = self
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let user = self.user.iter().map(|user| format!("user {user}"));
+        env.chain(user).collect::<Vec<_>>().join(" ")
+    }
+}
