@@ -134,7 +134,7 @@ impl Discovery<'_> {
                 .push(question(start_probe, Shape::Ended(code)));
             for probe in rest {
                 let stub = question(probe, Shape::Silent);
-                let reply = alone(&runner, facts, &stub, timeout)?;
+                let reply = alone(&runner, facts, &stub, timeout, None)?;
                 self.check_shell(&stub.probe, &reply)?;
                 start.questions.push(question(stub.probe, reply.shape()));
             }

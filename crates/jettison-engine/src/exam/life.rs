@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jettison_plan::{Action, HttpRequest};
+use jettison_plan::{Action, HttpRequest, Trace};
 
 use super::files::{Files, files};
 use super::reply::{Bytes, Reply, Shape};
@@ -233,6 +233,18 @@ impl<'a> Life<'a> {
 
     pub(super) fn files(&self) -> Result<Files, RunError> {
         Ok(files(self.running.written().map_err(run_error)?))
+    }
+
+    /// Adds what was touched since the last time under a label.
+    pub(super) fn trace(
+        &self,
+        label: &str,
+        traces: &mut Vec<(String, Trace)>,
+    ) -> Result<(), RunError> {
+        if let Some(trace) = self.running.take_trace().map_err(run_error)? {
+            traces.push((label.to_owned(), trace));
+        }
+        Ok(())
     }
 
     fn remaining(&self) -> Duration {

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use jettison_image::{Image, RunConfig};
 use jettison_plan::{Comparison, Probe, Subject, words};
-use jettison_sandbox::{Options, Profile, Root, Sandbox};
+use jettison_sandbox::{Options, Profile, Root, Sandbox, Tracing};
 
 use crate::Context;
 use crate::build::{exposed_ports, healthcheck_argv};
@@ -209,7 +209,7 @@ impl Examiner {
         &self,
         examinee: &Examinee,
         schedule: &Schedule,
-        _traced: Traced,
+        traced: Traced,
         wanted: impl Fn(usize) -> bool,
     ) -> Result<Sitting, ExamError> {
         let item = self
@@ -224,7 +224,10 @@ impl Examiner {
                 continue;
             }
             item.say(&start.label);
-            let runner = self.runner(examinee, &services, start);
+            let mut runner = self.runner(examinee, &services, start);
+            if traced == Traced::Yes {
+                runner.spec.trace = Tracing::On;
+            }
             let timeout = self.request.timeout;
             let sat = sit::sit(&runner, &examinee.facts, start, timeout, item.as_ref())?;
             starts.push(Some(sat));

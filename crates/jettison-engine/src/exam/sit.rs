@@ -111,6 +111,10 @@ pub(super) fn sit(
     }
     let ready = life.begin.elapsed();
     let ended_by_itself = life.ended()?;
+    let label = |question: &Question| format!("{}: {}", start.label, question.probe);
+    if let Some(first) = start.questions.first() {
+        life.trace(&label(first), &mut sat.traces)?;
+    }
     let asked = start.questions.get(1..).unwrap_or_default();
     let mut replies = Vec::new();
     let mut warm = false;
@@ -118,7 +122,14 @@ pub(super) fn sit(
         item.say(&format!("{} {}", start.label, question.probe));
         let begin = Instant::now();
         let reply = if start.ends && ended_by_itself.is_some() {
-            alone(runner, facts, question, timeout)?
+            let label = label(question);
+            alone(
+                runner,
+                facts,
+                question,
+                timeout,
+                Some((&label, &mut sat.traces)),
+            )?
         } else {
             let patience = if warm { WARM } else { patience };
             let expected = question.expected;
@@ -129,6 +140,7 @@ pub(super) fn sit(
             reply
         };
         replies.push((reply, begin.elapsed()));
+        life.trace(&label(question), &mut sat.traces)?;
     }
     // One that ended while it was asked ended by itself too.
     let ended_by_itself = life.ended()?;
@@ -137,6 +149,7 @@ pub(super) fn sit(
         let begin = Instant::now();
         let reply = life.stop(STOP_GRACE.min(patience))?;
         replies.push((reply, begin.elapsed()));
+        life.trace(&label(question), &mut sat.traces)?;
     }
     sat.replies.push((life.said(ended_by_itself), ready));
     sat.replies.extend(replies);
@@ -150,6 +163,7 @@ pub(super) fn alone(
     facts: &Facts,
     question: &Question,
     timeout: Duration,
+    traces: Option<(&str, &mut Vec<(String, Trace)>)>,
 ) -> Result<Reply, RunError> {
     let argv = match &question.probe.action {
         Action::Exec { argv } => argv.clone(),
@@ -161,13 +175,19 @@ pub(super) fn alone(
     };
     let other = Other { runner, argv };
     match Life::start(&other, facts, timeout)? {
-        Ok(life) => match life.wait_for_end(timeout)? {
-            Some(code) => Ok(life.said(Some(code))),
-            None => {
-                let seconds = timeout.as_secs();
-                Ok(Reply::Silent(format!("it did not end in {seconds} s")))
+        Ok(life) => {
+            let ended = life.wait_for_end(timeout)?;
+            if let Some((label, traces)) = traces {
+                life.trace(label, traces)?;
             }
-        },
+            match ended {
+                Some(code) => Ok(life.said(Some(code))),
+                None => {
+                    let seconds = timeout.as_secs();
+                    Ok(Reply::Silent(format!("it did not end in {seconds} s")))
+                }
+            }
+        }
         Err(reason) => Ok(Reply::Silent(reason)),
     }
 }

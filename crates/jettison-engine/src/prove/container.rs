@@ -5,8 +5,10 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use jettison_plan::Trace;
 use jettison_sandbox::{
-    Container, ContainerSpec, Error, ExecSpec, LimitsBy, ResourceLimits, Root, Sandbox, Written,
+    Container, ContainerSpec, Error, ExecSpec, LimitsBy, ResourceLimits, Root, Sandbox, Tracing,
+    Written,
 };
 
 use super::running::{Ended, Listener, Output, RunError, Runner, Running};
@@ -38,6 +40,7 @@ impl Runner for SandboxRunner<'_> {
         Ok(Box::new(Judged {
             container,
             stop_signal: self.stop_signal,
+            traced: spec.trace != Tracing::Off,
         }))
     }
 }
@@ -45,6 +48,7 @@ impl Runner for SandboxRunner<'_> {
 struct Judged {
     container: Container,
     stop_signal: i32,
+    traced: bool,
 }
 
 impl Running for Judged {
@@ -104,6 +108,14 @@ impl Running for Judged {
 
     fn written(&self) -> io::Result<Vec<Written>> {
         self.container.written().map_err(io::Error::other)
+    }
+
+    fn take_trace(&self) -> io::Result<Option<Trace>> {
+        if !self.traced {
+            return Ok(None);
+        }
+        let trace = self.container.take_trace().map_err(io::Error::other)?;
+        Ok(Some(trace))
     }
 
     fn bounds(&self) -> Option<String> {

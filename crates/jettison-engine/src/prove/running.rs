@@ -5,6 +5,7 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use jettison_plan::Trace;
 use jettison_sandbox::Written;
 
 /// Starts programs of one image in its surroundings, each from the image's
@@ -34,6 +35,12 @@ pub(crate) trait Running {
     /// What it created, changed and removed in its root, mounts aside.
     fn written(&self) -> io::Result<Vec<Written>> {
         Ok(Vec::new())
+    }
+
+    /// What its programs touched since this was last asked; none where that
+    /// is not recorded.
+    fn take_trace(&self) -> io::Result<Option<Trace>> {
+        Ok(None)
     }
 
     /// How its memory and processes are bounded, when they are.
