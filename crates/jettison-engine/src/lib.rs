@@ -13,6 +13,7 @@ pub mod progress;
 pub mod prove;
 pub mod run;
 mod scratch;
+pub mod slim;
 pub mod spool;
 pub mod store;
 mod store_source;

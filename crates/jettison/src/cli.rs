@@ -8,11 +8,14 @@ use crate::commands::completions::CompletionsArgs;
 use crate::commands::copy::CopyArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::inspect::InspectArgs;
+use crate::commands::plan::PlanArgs;
 use crate::commands::reference::ReferenceArgs;
 use crate::commands::run::RunArgs;
 use crate::commands::shared::GlobalArgs;
+use crate::commands::slim::SlimArgs;
 use crate::commands::store::StoreArgs;
 use crate::commands::verify::VerifyArgs;
+use crate::commands::why::WhyArgs;
 use crate::exit::Exit;
 
 /// Ship the app, throw the rest overboard: minimal container images that
@@ -33,6 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   jettison build . --probe /health
   jettison build . -t registry.example/shop:1.2 --push
+  jettison slim shop:1.2 -t shop:1.2-slim
   jettison run shop --port 8080:8080
   jettison verify shop:1.2 shop:1.2-slim
   jettison inspect shop";
@@ -54,6 +58,9 @@ pub fn parse() -> Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Build(Box<BuildArgs>),
+    Slim(Box<SlimArgs>),
+    Why(WhyArgs),
+    Plan(PlanArgs),
     Run(Box<RunArgs>),
     Verify(Box<VerifyArgs>),
     Inspect(InspectArgs),

@@ -17,7 +17,9 @@ mod ui;
 use std::process::ExitCode;
 
 use cli::Command;
-use commands::{build, completions, copy, doctor, inspect, reference, run, store, verify};
+use commands::{
+    build, completions, copy, doctor, inspect, plan, reference, run, slim, store, verify, why,
+};
 use jettison_sandbox::shield_own_program;
 use ui::Ui;
 
@@ -33,7 +35,7 @@ pub fn main() -> ExitCode {
     let ui = Ui::new(cli.global.quiet);
     if matches!(
         cli.command,
-        Command::Build(_) | Command::Run(_) | Command::Verify(_)
+        Command::Build(_) | Command::Run(_) | Command::Slim(_) | Command::Verify(_)
     ) {
         // The images that are run must not reach the file of this program.
         let shielded = shield_own_program(std::env::args_os(), std::env::vars_os());
@@ -46,6 +48,9 @@ pub fn main() -> ExitCode {
     }
     let ended = match &cli.command {
         Command::Build(args) => build::build(args, &cli.global, &ui),
+        Command::Slim(args) => slim::slim(args, &cli.global, &ui),
+        Command::Why(args) => why::why(args, &cli.global, &ui),
+        Command::Plan(args) => plan::plan(args, &cli.global, &ui),
         Command::Run(args) => run::run(args, &cli.global, &ui),
         Command::Verify(args) => verify::verify(args, &cli.global, &ui),
         Command::Inspect(args) => inspect::inspect(args, &cli.global, &ui),

@@ -125,6 +125,11 @@ impl Tree {
         (0..self.nodes.len() as u32).map(|id| self.node(id))
     }
 
+    /// The node at this place in the order of the tree ([`Node::id`]).
+    pub fn at(&self, id: usize) -> Option<Node<'_>> {
+        (id < self.nodes.len()).then(|| self.node(id as u32))
+    }
+
     /// The layers this tree was merged from.
     pub fn layers(&self) -> &[Arc<LayerIndex>] {
         &self.layers

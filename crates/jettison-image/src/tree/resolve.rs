@@ -45,6 +45,18 @@ impl Tree {
         path: impl AsRef<[u8]>,
         follow: Follow,
     ) -> Result<Node<'t>, ResolveError> {
+        self.walk(directory, path, follow, &mut |_| {})
+    }
+
+    /// Resolves a path as [`Tree::resolve_from`] does and tells of every name
+    /// that is passed on the way: directories, links, and the end itself.
+    pub fn walk<'t>(
+        &'t self,
+        directory: Node<'t>,
+        path: impl AsRef<[u8]>,
+        follow: Follow,
+        visit: &mut dyn FnMut(Node<'t>),
+    ) -> Result<Node<'t>, ResolveError> {
         let path = path.as_ref();
         let mut at = if path.first() == Some(&b'/') {
             self.root()
@@ -67,6 +79,7 @@ impl Tree {
                 let missing = ImagePath::from_components(&[at.path().as_bytes(), name]);
                 return Err(ResolveError::NotFound(missing));
             };
+            visit(child);
             let NodeKind::Symlink { target } = child.kind() else {
                 at = child;
                 continue;

@@ -12,7 +12,7 @@ use jettison_plan::words::split;
 use jettison_plan::{Isolation, Verdict};
 use jettison_recipes::{HealthCheck, Settings};
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, DeliveryArgs, default_name};
 use super::shared::{Format, FormatArgs, GlobalArgs, ProbeArgs, SurroundingsArgs};
 use super::words::{self, flag};
 use crate::exit::Exit;
@@ -44,23 +44,8 @@ pub struct BuildArgs {
     #[arg(value_name = "PATH", default_value = ".")]
     pub path: PathBuf,
 
-    /// Keep the result under NAME in the store, and in the Docker engine
-    /// where one answers; several times
-    #[arg(long, short, value_name = "NAME")]
-    pub tag: Vec<String>,
-
-    /// Put the result there: oci:DIR[:TAG], oci-archive:FILE,
-    /// docker-archive:FILE, docker-daemon:NAME, docker://REF; several times
-    #[arg(long, short, value_name = "DEST")]
-    pub output: Vec<String>,
-
-    /// Send every tag to its registry after the proof
-    #[arg(long)]
-    pub push: bool,
-
-    /// Leave the Docker engine alone
-    #[arg(long)]
-    pub no_load: bool,
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
 
     /// Build this program, where the project has several
     #[arg(long, value_name = "NAME")]
@@ -167,7 +152,7 @@ pub struct BuildArgs {
 
 /// Builds, proves, reports, and keeps what is good.
 pub fn build(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
-    let delivery = Delivery::read(args)?;
+    let delivery = Delivery::read(&args.delivery)?;
     let request = request(args)?;
     let context = settings::context(global, ui)?;
     let built = engine::build(&request, &context).map_err(failure)?;
@@ -175,7 +160,7 @@ pub fn build(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Fai
     let unrun = matches!(built.proof.evidence.isolation, Isolation::NotRun { .. });
     let good = verdict == Verdict::Whole || (unrun && args.allow_unrun);
     let delivered = if good {
-        delivery.carry_out(&built, &context, ui)?
+        delivery.carry_out(&built.image, default_name(&built.name), &context, ui)?
     } else {
         Vec::new()
     };

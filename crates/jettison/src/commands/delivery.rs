@@ -2,16 +2,37 @@
 //! registries. Everything is read before the work begins, so that a typing
 //! mistake costs no build.
 
+use clap::Args;
 use jettison_engine::Context;
-use jettison_engine::build::Built;
-use jettison_engine::transport::{Location, Opened, Origin};
-use jettison_image::Reference;
+use jettison_engine::transport::{Location, Opened, Origin, Written};
+use jettison_image::{Image, Reference};
 use serde::Serialize;
 
-use super::build::BuildArgs;
 use super::words::flag;
 use crate::failure::Failure;
 use crate::ui::Ui;
+
+/// Where the result goes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DeliveryArgs {
+    /// Keep the result under NAME in the store, and in the Docker engine
+    /// where one answers; several times
+    #[arg(long, short, value_name = "NAME")]
+    pub tag: Vec<String>,
+
+    /// Put the result there: oci:DIR[:TAG], oci-archive:FILE,
+    /// docker-archive:FILE, docker-daemon:NAME, docker://REF; several times
+    #[arg(long, short, value_name = "DEST")]
+    pub output: Vec<String>,
+
+    /// Send every tag to its registry after the proof
+    #[arg(long)]
+    pub push: bool,
+
+    /// Leave the Docker engine alone
+    #[arg(long)]
+    pub no_load: bool,
+}
 
 /// What is asked for.
 pub struct Delivery {
@@ -40,9 +61,33 @@ pub struct Delivered {
     pub conversions: Vec<String>,
 }
 
+impl Delivered {
+    fn new(place: String, written: Written) -> Self {
+        Self {
+            place,
+            names: written.names,
+            moved_blobs: written.moved.blobs,
+            moved_bytes: written.moved.bytes,
+            shared_blobs: written.moved.already_there + written.moved.mounted,
+            manifest: written.manifest_digest.map(|digest| digest.to_string()),
+            conversions: written.conversions,
+        }
+    }
+}
+
+/// Puts an image to one place, without a name of its own.
+pub fn write(image: &Image, place: &Location, context: &Context) -> Result<Delivered, Failure> {
+    let opened = Opened::new(image.clone(), Origin::Store);
+    let written = context.transports.write(&opened, place, &[]);
+    Ok(Delivered::new(
+        place.to_string(),
+        written.map_err(Failure::new)?,
+    ))
+}
+
 impl Delivery {
     /// Reads the flags.
-    pub fn read(args: &BuildArgs) -> Result<Self, Failure> {
+    pub fn read(args: &DeliveryArgs) -> Result<Self, Failure> {
         let names = args.tag.iter().map(|name| Reference::parse(name));
         let names: Vec<Reference> = names.collect::<Result<_, _>>().map_err(flag("--tag"))?;
         let destinations = args.output.iter().map(|text| Location::parse(text));
@@ -61,57 +106,46 @@ impl Delivery {
         })
     }
 
-    /// Puts the image everywhere it was asked for.
+    /// Puts the image everywhere it was asked for; in the store it has the
+    /// default name where none was given.
     pub fn carry_out(
         &self,
-        built: &Built,
+        image: &Image,
+        default: Reference,
         context: &Context,
         ui: &Ui,
     ) -> Result<Vec<Delivered>, Failure> {
         let transports = &context.transports;
-        let opened = Opened::new(built.image.clone(), Origin::Store);
+        let opened = Opened::new(image.clone(), Origin::Store);
         let mut delivered = Vec::new();
-        let mut done = |place: String, written: jettison_engine::transport::Written| {
-            delivered.push(Delivered {
-                place,
-                names: written.names,
-                moved_blobs: written.moved.blobs,
-                moved_bytes: written.moved.bytes,
-                shared_blobs: written.moved.already_there + written.moved.mounted,
-                manifest: written.manifest_digest.map(|digest| digest.to_string()),
-                conversions: written.conversions,
-            });
-        };
-        let default = [default_name(&built.name)];
+        let default = [default];
         let kept = if self.names.is_empty() {
             &default[..]
         } else {
             &self.names
         };
-        done(
-            "local store".to_owned(),
-            transports.keep(&opened, kept).map_err(Failure::new)?,
-        );
+        let written = transports.keep(&opened, kept).map_err(Failure::new)?;
+        delivered.push(Delivered::new("local store".to_owned(), written));
         if self.load && !self.names.is_empty() {
             match transports.engine() {
                 Ok(host) => {
-                    let written = transports.load(&built.image, &self.names);
-                    done(format!("engine at {host}"), written.map_err(Failure::new)?);
+                    let written = transports.load(image, &self.names);
+                    let written = written.map_err(Failure::new)?;
+                    delivered.push(Delivered::new(format!("engine at {host}"), written));
                 }
                 Err(error) => ui.say(&format!("no Docker engine has it: {error}")),
             }
         }
         for destination in &self.destinations {
             let written = transports.write(&opened, destination, &self.names);
-            done(destination.to_string(), written.map_err(Failure::new)?);
+            let written = written.map_err(Failure::new)?;
+            delivered.push(Delivered::new(destination.to_string(), written));
         }
         if self.push {
             for names in by_repository(&self.names) {
                 let place = format!("registry {}", names[0].domain());
-                done(
-                    place,
-                    transports.push(&opened, &names).map_err(Failure::new)?,
-                );
+                let written = transports.push(&opened, &names).map_err(Failure::new)?;
+                delivered.push(Delivered::new(place, written));
             }
         }
         Ok(delivered)
@@ -120,7 +154,7 @@ impl Delivery {
 
 /// `NAME:latest` in the store, so that the next command has something to call
 /// the result by.
-fn default_name(program: &str) -> Reference {
+pub fn default_name(program: &str) -> Reference {
     let plain: String = program
         .to_ascii_lowercase()
         .chars()

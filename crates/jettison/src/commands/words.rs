@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jettison_engine::surroundings::{Surroundings, parse_env, parse_env_file, parse_memory};
 use jettison_image::Platform;
-use jettison_plan::Probe;
 use jettison_plan::words::split;
+use jettison_plan::{Plan, Probe};
 
 use super::shared::{ProbeArgs, SurroundingsArgs};
 use crate::failure::Failure;
@@ -88,6 +88,21 @@ pub fn platform(text: Option<&str>) -> Result<Option<Platform>, Failure> {
 /// Names the flag in front of what is wrong with its value.
 pub fn flag<E: std::fmt::Display>(name: &'static str) -> impl Fn(E) -> Failure {
     move |error| Failure::new(format!("{name}: {error}"))
+}
+
+/// Reads the plan in a file.
+pub fn plan(path: &Path) -> Result<Plan, Failure> {
+    let plan: Plan = serde_json::from_str(&read(path)?)
+        .map_err(|error| Failure::new(format!("{} is no plan: {error}", path.display())))?;
+    if plan.schema != Plan::SCHEMA {
+        return Err(Failure::new(format!(
+            "{} has the schema `{}`; this version reads {}",
+            path.display(),
+            plan.schema.escape_debug(),
+            Plan::SCHEMA
+        )));
+    }
+    Ok(plan)
 }
 
 /// Reads a text file that a flag names.

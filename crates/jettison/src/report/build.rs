@@ -42,6 +42,12 @@ pub fn text(
     if built.proof.evidence.verdict != Verdict::Whole {
         explain_failure(built, ui)?;
     }
+    places(delivered, ui)?;
+    ui.answer(&summary(built, good))
+}
+
+/// Where the result is now.
+pub(super) fn places(delivered: &[Delivered], ui: &Ui) -> Result<(), Failure> {
     for place in delivered {
         let names = if place.names.is_empty() {
             String::new()
@@ -61,7 +67,7 @@ pub fn text(
             ui.say(&format!("note: {conversion}"));
         }
     }
-    ui.answer(&summary(built, good))
+    Ok(())
 }
 
 /// For a program.

@@ -2,5 +2,8 @@
 
 pub mod build;
 pub mod inspect;
+pub mod plan;
+pub mod slim;
 pub mod verify;
+pub mod why;
 mod words;

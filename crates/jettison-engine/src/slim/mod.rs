@@ -1,0 +1,274 @@
+//! `slim`: from any image to the smallest one that answers alike.
+//!
+//! Read → ask the original, traced → select → filter → ask the small image,
+//! traced → put back what it missed, until it misses nothing → ask the original
+//! again → compare. Each step is a file of this folder; here is their order.
+
+mod documents;
+mod heal;
+mod image;
+mod knowledge;
+mod make;
+mod table;
+mod why;
+
+use std::time::{Duration, Instant};
+
+use jettison_image::compression::Compression;
+use jettison_image::{Image, Platform};
+use jettison_plan::{Bound, Comparison, Grain, Plan, Probe, Trace, Verdict};
+use jettison_select::Wish;
+
+use crate::Context;
+use crate::build::AssembleError;
+use crate::exam::{ExamError, ExamRequest, Examiner, Sitting, Traced};
+use crate::spool::{Spool, SpoolError};
+use crate::store::StoreError;
+use crate::surroundings::Surroundings;
+use crate::transport::{Location, TransportError};
+
+pub use documents::{keep_documents, plan_of};
+pub use table::{PackageRow, Sizes};
+pub use why::{PlanDiff, Why, diff, why};
+
+use heal::Misses;
+use knowledge::Knowledge;
+use make::{Maker, Packed};
+use table::by_package;
+
+/// More rounds of putting back than an honest program needs; each adds what
+/// the last one missed.
+const MOST_ROUNDS: usize = 8;
+
+/// What is to be made smaller, and what must keep working.
+#[derive(Debug, Clone)]
+pub struct SlimRequest {
+    /// The image.
+    pub image: Location,
+    /// Which of a list of images.
+    pub platform: Option<Platform>,
+    /// What must be answered.
+    pub probes: Vec<Probe>,
+    /// Further commands of the image, each in a container of its own.
+    pub commands: Vec<Vec<String>>,
+    /// A script that is run inside the container by its shell.
+    pub script: Option<String>,
+    /// What the program needs around it.
+    pub surroundings: Surroundings,
+    /// From a start to the last good answer.
+    pub timeout: Duration,
+    /// How much comes along with what is needed.
+    pub grain: Grain,
+    /// What a person wants kept.
+    pub keep: Vec<Wish>,
+    /// What a person wants dropped.
+    pub drop: Vec<Wish>,
+    /// A plan to replay.
+    pub plan: Option<Plan>,
+    /// Whether a layer of all that was dropped is made.
+    pub complement: bool,
+    /// Of the layers.
+    pub compression: Compression,
+}
+
+/// What came out.
+pub struct Slimmed {
+    /// The original.
+    pub original: Image,
+    /// The small image, in the store without a name.
+    pub image: Image,
+    /// The small image with all that was dropped on top.
+    pub with_complement: Option<Image>,
+    /// What stayed and why.
+    pub plan: Plan,
+    /// How both answered.
+    pub evidence: Comparison,
+    /// Where the original was found.
+    pub origin: String,
+    /// The original's sizes.
+    pub before: Sizes,
+    /// The small image's sizes.
+    pub after: Sizes,
+    /// What stayed of each package, those that shrank most first.
+    pub packages: Vec<PackageRow>,
+    /// How often what was missed had to be put back.
+    pub rounds: usize,
+    /// From the first byte read to the last answer.
+    pub elapsed_ms: u64,
+}
+
+/// Why nothing came out.
+#[derive(Debug, thiserror::Error)]
+pub enum SlimError {
+    /// The image cannot be had.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The image cannot be read, or the small one not written.
+    #[error(transparent)]
+    Image(#[from] jettison_image::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The original cannot be unpacked.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The small image cannot be written.
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    /// The image could not be run and asked.
+    #[error(transparent)]
+    Exam(#[from] ExamError),
+    /// Neither ENTRYPOINT nor CMD.
+    #[error("the image names no program: it has neither ENTRYPOINT nor CMD")]
+    NoCommand,
+    /// The result broke a law that every result obeys: a defect of ours.
+    #[error("the small image is not a part of the original: {0}")]
+    Law(String),
+    /// No plan is kept with an image.
+    #[error("no plan is kept with {image}")]
+    NoPlan {
+        /// The image as it was named.
+        image: String,
+    },
+    /// A document cannot be read or written.
+    #[error("a plan or evidence document is malformed")]
+    Document(#[from] serde_json::Error),
+}
+
+impl SlimError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoCommand => Some("say what it runs: --cmd 'PROGRAM ARG…'".to_owned()),
+            Self::NoPlan { .. } => Some(
+                "plans are kept with the images that `jettison slim` made on this machine; \
+                 a plan in a file is named with --plan FILE"
+                    .to_owned(),
+            ),
+            Self::Law(_) => Some("please report this image as a defect of jettison".to_owned()),
+            Self::Exam(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Slims an image.
+pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimError> {
+    let begin = Instant::now();
+    let opened = context
+        .transports
+        .open(&request.image, request.platform.as_ref())?;
+    context.transports.fetch(&opened)?;
+    let original = &opened.image;
+    if original.config.run.argv().is_empty() && request.commands.is_empty() {
+        return Err(SlimError::NoCommand);
+    }
+    let spool = Spool::open(original, context)?;
+    let knowledge = Knowledge::of(&spool, &original.config, request);
+
+    let examiner = Examiner::open(exam(request), context)?;
+    let whole = examiner.admit(spool.image())?;
+    let schedule = examiner.discover(&whole)?;
+    let traced = match request.plan {
+        Some(_) => Traced::No,
+        None => Traced::Yes,
+    };
+    let before = examiner.sit(&whole, &schedule, traced)?;
+
+    let mut maker = Maker {
+        request,
+        knowledge: &knowledge,
+        spool: &spool,
+        original,
+        traces: owned(&before),
+        misses: Misses::default(),
+        grain: request.grain,
+        context,
+    };
+    let mut rounds = 0;
+    let mut before = Some(before);
+    loop {
+        let small = maker.make()?;
+        let candidate = examiner.admit(&small.image)?;
+        let seen = examiner.sit(&candidate, &schedule, Traced::Yes)?;
+        let traces = owned(&seen);
+        if maker.misses.find(&traces, spool.tree(), small.tree()) > 0 && rounds < MOST_ROUNDS {
+            rounds += 1;
+            continue;
+        }
+        let evidence = examiner.compare(&schedule, &whole, &candidate, before.take())?;
+        let suspects = Misses::suspects(&traces, spool.tree(), small.tree());
+        if evidence.verdict == Verdict::Differs
+            && rounds < MOST_ROUNDS
+            && maker.be_more_generous(&suspects)
+        {
+            rounds += 1;
+            continue;
+        }
+        let small = maker.pack(small, suspects)?;
+        return Ok(Slimmed {
+            evidence: judged(evidence, &small, &maker.traces),
+            original: original.clone(),
+            before: Sizes::of(original, spool.tree()),
+            after: small.after,
+            packages: by_package(spool.tree(), &small.keep, &knowledge.installed),
+            image: small.image,
+            with_complement: small.with_complement,
+            plan: small.plan,
+            origin: opened.origin.to_string(),
+            rounds,
+            elapsed_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+    }
+}
+
+fn owned(sitting: &Sitting) -> Vec<(String, Trace)> {
+    let traces = sitting.traces();
+    traces
+        .map(|(probe, trace)| (probe.to_owned(), trace.clone()))
+        .collect()
+}
+
+fn exam(request: &SlimRequest) -> ExamRequest {
+    ExamRequest {
+        probes: request.probes.clone(),
+        commands: request.commands.clone(),
+        script: request.script.clone(),
+        surroundings: request.surroundings.clone(),
+        timeout: request.timeout,
+    }
+}
+
+/// The evidence about the image that is delivered: the one that was asked has
+/// the same layers, not packed, and so another digest. What agrees is whole
+/// only when no event was lost and something bounds every program's reach.
+fn judged(mut evidence: Comparison, small: &Packed, traces: &[(String, Trace)]) -> Comparison {
+    evidence.candidate.manifest = small.image.manifest_digest.to_string();
+    evidence
+        .original
+        .manifest
+        .clone_from(&small.plan.image.manifest);
+    if evidence.verdict != Verdict::Whole {
+        return evidence;
+    }
+    let lost: u64 = traces.iter().map(|(_, trace)| trace.lost).sum();
+    if lost > 0 {
+        let note = format!("{lost} events were lost while the original was traced");
+        evidence.notes.push(note);
+        evidence.verdict = Verdict::CouldNotTell;
+    }
+    let unbounded = small
+        .plan
+        .reach
+        .iter()
+        .filter(|reach| reach.bound == Bound::Nothing);
+    for reach in unbounded {
+        let note = format!(
+            "nothing bounds what {} reaches: {}",
+            reach.program, reach.because
+        );
+        evidence.notes.push(note);
+        evidence.verdict = Verdict::CouldNotTell;
+    }
+    evidence
+}

@@ -1,0 +1,263 @@
+//! Follows what kept files lead to, until nothing new comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jettison_closure::loader::Loader;
+use jettison_closure::scripts::any;
+use jettison_closure::{
+    Edge, How, ProgramFacts, World, companions, compiled, config, is_known_to_load, loads_code,
+};
+use jettison_image::{Follow, ImagePath, Node};
+use jettison_packages::droppable::Class;
+use jettison_plan::{Generosity, Reason, ReasonKind};
+
+use crate::Facts;
+use crate::keeping::{Keeping, document_path, file_path};
+use crate::whole::Whole;
+
+/// The largest compiled file that is read for what it names.
+const MOST_COMPILED: u64 = 512 << 20;
+/// The largest text that is read for what it names.
+const MOST_TEXT: u64 = 4 << 20;
+/// Enough of a file to see what it is.
+const HEAD: u64 = 512;
+
+/// A selection under way.
+pub(crate) struct Work<'a> {
+    pub(crate) facts: &'a Facts<'a>,
+    pub(crate) world: World<'a>,
+    pub(crate) keeping: Keeping<'a>,
+    loader: Loader<'a>,
+    /// Programs that the image starts.
+    pub(crate) started: BTreeSet<usize>,
+    /// Programs that a probe ran.
+    pub(crate) executed: BTreeSet<usize>,
+    /// Programs that kept files run.
+    pub(crate) reached: BTreeSet<usize>,
+    /// Files that a probe opened.
+    pub(crate) opened: BTreeSet<usize>,
+    /// Directories that a probe listed.
+    pub(crate) listed: BTreeSet<usize>,
+    /// Paths that stand in kept files as text.
+    pub(crate) named: BTreeSet<usize>,
+    /// Compiled files, each with whether it loads code at run time.
+    compiled: BTreeMap<usize, bool>,
+    /// The libraries of each compiled file.
+    libraries: BTreeMap<usize, Vec<usize>>,
+    /// Wholes that were kept, by what identifies them.
+    pub(crate) whole: BTreeSet<Whole>,
+    /// Droppable classes that something which stays reads.
+    pub(crate) read_classes: BTreeSet<Class>,
+    /// Nodes whose siblings were looked at already.
+    pub(crate) seen: BTreeSet<usize>,
+    /// What was kept in doubt: what, why and what would save it, with the
+    /// nodes that came along.
+    pub(crate) doubts: BTreeMap<String, Doubt>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Something that is kept in doubt.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt {
+    pub(crate) because: String,
+    pub(crate) saved_by: Option<String>,
+    pub(crate) files: u64,
+    pub(crate) size_bytes: u64,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(facts: &'a Facts<'a>) -> Self {
+        let world = World {
+            tree: facts.tree,
+            contents: facts.contents,
+            environment: facts.environment,
+            working_directory: facts.working_directory,
+        };
+        Self {
+            facts,
+            world,
+            keeping: Keeping::new(facts.tree),
+            loader: Loader::new(&world),
+            started: BTreeSet::new(),
+            executed: BTreeSet::new(),
+            reached: BTreeSet::new(),
+            opened: BTreeSet::new(),
+            listed: BTreeSet::new(),
+            named: BTreeSet::new(),
+            compiled: BTreeMap::new(),
+            libraries: BTreeMap::new(),
+            whole: BTreeSet::new(),
+            read_classes: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            doubts: BTreeMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Keeps a path with everything below it.
+    pub(crate) fn keep_below(&mut self, path: &[u8], reason: &Reason) {
+        let Some(top) = self.keeping.keep_path(path, Follow::All, reason) else {
+            return;
+        };
+        for node in top.subtree() {
+            self.keeping.keep(node, reason.clone());
+        }
+    }
+
+    /// Keeps nodes in doubt, and says what that costs.
+    pub(crate) fn keep_in_doubt(
+        &mut self,
+        nodes: impl IntoIterator<Item = Node<'a>>,
+        reason: &Reason,
+        doubt: (&str, &str, Option<&str>),
+    ) {
+        let (what, because, saved_by) = doubt;
+        let (mut files, mut size_bytes) = (0, 0);
+        for node in nodes {
+            if self.keeping.keep(node, reason.clone()) && node.is_file() {
+                files += 1;
+                size_bytes += if node.is_first_link() {
+                    node.size_bytes()
+                } else {
+                    0
+                };
+            }
+        }
+        if files == 0 {
+            return;
+        }
+        let known = self.doubts.entry(what.to_owned()).or_insert_with(|| Doubt {
+            because: because.to_owned(),
+            saved_by: saved_by.map(str::to_owned),
+            ..Doubt::default()
+        });
+        known.files += files;
+        known.size_bytes += size_bytes;
+    }
+
+    /// True for compiled files that were looked at.
+    pub(crate) fn is_compiled(&self, node: Node<'_>) -> bool {
+        self.compiled.contains_key(&node.id())
+    }
+
+    /// True for what chooses at run time which code it loads: compiled
+    /// programs that, or whose own libraries, ask for that, and all scripts.
+    pub(crate) fn is_open_ended(&self, node: Node<'_>) -> bool {
+        let Some(loads) = self.compiled.get(&node.id()) else {
+            return true;
+        };
+        let libraries = self.libraries.get(&node.id());
+        *loads
+            || libraries.into_iter().flatten().any(|&id| {
+                let name = self.facts.tree.at(id).map_or(&b""[..], |node| node.name());
+                !is_known_to_load(name) && self.compiled.get(&id) == Some(&true)
+            })
+    }
+
+    pub(crate) fn generosities(&self) -> Vec<Generosity> {
+        let doubts = self.doubts.iter().map(|(what, doubt)| Generosity {
+            what: what.clone(),
+            because: doubt.because.clone(),
+            files: doubt.files,
+            size_bytes: doubt.size_bytes,
+            saved_by: doubt.saved_by.clone(),
+        });
+        let mut all: Vec<_> = doubts.collect();
+        all.sort_by(|a, b| {
+            b.size_bytes
+                .cmp(&a.size_bytes)
+                .then_with(|| a.what.cmp(&b.what))
+        });
+        all
+    }
+}
+
+/// Looks at every kept file that nobody has looked at.
+pub(crate) fn run(work: &mut Work<'_>) {
+    while let Some(node) = work.keeping.next_fresh() {
+        if node.link_target().is_some() {
+            let reason = Reason::because(ReasonKind::Needed, file_path(node), "links to it");
+            work.keeping.keep_path(node.path(), Follow::All, &reason);
+        } else if node.is_file() {
+            for (by, edge) in leads(work, node) {
+                take(work, &by, &edge);
+            }
+        }
+    }
+}
+
+/// What one file leads to.
+fn leads(work: &mut Work<'_>, node: Node<'_>) -> Vec<(ImagePath, Edge)> {
+    let Some(node) = work.facts.tree.at(node.id()) else {
+        return Vec::new();
+    };
+    let contents = work.facts.contents;
+    let Ok(head) = contents.read(node, HEAD) else {
+        return Vec::new();
+    };
+    let is_compiled = head.starts_with(b"\x7fELF");
+    let most = if is_compiled {
+        MOST_COMPILED
+    } else {
+        MOST_TEXT
+    };
+    if node.size_bytes() > most {
+        return Vec::new();
+    }
+    let Ok(data) = contents.read(node, most) else {
+        return Vec::new();
+    };
+    let path = node.path();
+    let world = work.world;
+    let mine = |edges: Vec<Edge>| -> Vec<(ImagePath, Edge)> {
+        edges.into_iter().map(|edge| (path.clone(), edge)).collect()
+    };
+    if is_compiled {
+        let mut edges = work.loader.closure(node).edges;
+        let libraries = edges.iter().filter(|(_, edge)| edge.how == How::Loads);
+        let libraries = libraries.filter_map(|(_, edge)| Some(world.file(&edge.to)?.id()));
+        work.libraries.insert(node.id(), libraries.collect());
+        work.compiled.insert(node.id(), loads_code(&data));
+        if let Some(facts) = ProgramFacts::read(node, &data) {
+            edges.extend(mine(compiled::edges_of(&work.loader, node, &facts)));
+            edges.extend(mine(companions::of(&world, &facts)));
+        }
+        return edges;
+    }
+    let mut edges = any::edges(&world, node, &data);
+    edges.extend(config::edges(&world, node, &data));
+    mine(edges)
+}
+
+/// Keeps what an edge leads to, in the way that it asks for.
+fn take(work: &mut Work<'_>, by: &ImagePath, edge: &Edge) {
+    let by = document_path(by);
+    let kind = match edge.how {
+        How::Companion => ReasonKind::Companion,
+        How::Family => ReasonKind::Family,
+        _ => ReasonKind::Needed,
+    };
+    let reason = Reason::because(kind, by.clone(), edge.detail.clone());
+    let Some(end) = work.keeping.keep_path(&edge.to, Follow::All, &reason) else {
+        return;
+    };
+    match edge.how {
+        How::Runs | How::Interpreter => {
+            work.reached.insert(end.id());
+        }
+        How::Names => {
+            work.named.insert(end.id());
+        }
+        How::Family if end.is_directory() => {
+            let what = format!("{}/", end.path().display());
+            let because = format!("{by}: {}", edge.detail);
+            work.keep_in_doubt(end.subtree(), &reason, (&what, &because, None));
+        }
+        How::Companion if end.is_directory() => {
+            for node in end.subtree() {
+                work.keeping.keep(node, reason.clone());
+            }
+        }
+        _ => {}
+    }
+}

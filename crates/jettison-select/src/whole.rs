@@ -1,0 +1,124 @@
+//! What comes along with a kept file because it belongs to the same whole.
+//!
+//! A module of an interpreted language brings its distribution, since the next
+//! request may import its neighbour; a compiled program comes file by file.
+
+use jettison_image::{ImagePath, Node};
+use jettison_plan::{Grain, Reason, ReasonKind};
+
+use crate::follow::Work;
+use crate::keeping::file_path;
+use crate::spare;
+
+/// Something that is kept with everything that belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Whole {
+    /// A unit of modules, by its place among all of them.
+    Unit(usize),
+    /// A package of the operating system, likewise.
+    Package(usize),
+    /// A layer of the original.
+    Layer(u32),
+    /// The files that no package owns.
+    Application,
+}
+
+/// Keeps the wholes that kept files belong to.
+pub(crate) fn apply(work: &mut Work<'_>) {
+    match work.facts.grain {
+        Grain::File => {}
+        Grain::Auto => units(work),
+        Grain::Package => {
+            units(work);
+            packages(work);
+        }
+        Grain::Layer => layers(work),
+    }
+}
+
+/// The language's wholes: distributions, npm packages, gems, standard
+/// libraries.
+fn units(work: &mut Work<'_>) {
+    let installed = work.facts.installed;
+    let tree = work.facts.tree;
+    for node in kept_files(work) {
+        let Some(index) = installed.unit(&node.path()) else {
+            continue;
+        };
+        if !work.whole.insert(Whole::Unit(index)) {
+            continue;
+        }
+        let unit = &installed.units()[index];
+        let detail = format!("{} {} {}", unit.kind.as_str(), unit.name, unit.version);
+        let reason = Reason::because(ReasonKind::Package, file_path(node), detail.trim_end());
+        let members: Vec<_> = installed
+            .unit_paths(index)
+            .filter_map(|path| tree.get(path))
+            .collect();
+        keep_needed(work, members, &reason);
+    }
+}
+
+/// The operating system's packages.
+fn packages(work: &mut Work<'_>) {
+    for node in kept_files(work) {
+        if let Some(index) = work.facts.installed.owner_index(&node.path()) {
+            package(work, index, node);
+        }
+    }
+}
+
+/// Everything else of the layers that kept files came in.
+fn layers(work: &mut Work<'_>) {
+    for node in kept_files(work) {
+        if !work.whole.insert(Whole::Layer(node.layer())) {
+            continue;
+        }
+        let detail = format!("layer {}", node.layer());
+        let reason = Reason::because(ReasonKind::Package, file_path(node), detail);
+        let members = work
+            .facts
+            .tree
+            .iter()
+            .filter(|other| other.layer() == node.layer());
+        for member in members {
+            work.keeping.keep(member, reason.clone());
+        }
+    }
+}
+
+/// Keeps a package of the operating system, its droppable files aside.
+pub(crate) fn package(work: &mut Work<'_>, index: usize, because_of: Node<'_>) {
+    let installed = work.facts.installed;
+    let package = &installed.packages[index];
+    if !work.whole.insert(Whole::Package(index)) {
+        return;
+    }
+    let detail = format!("{} {}", package.name, package.version);
+    let reason = Reason::because(ReasonKind::Package, file_path(because_of), detail);
+    let members: Vec<ImagePath> = installed.files(package).cloned().collect();
+    let tree = work.facts.tree;
+    let nodes: Vec<_> = members.iter().filter_map(|path| tree.get(path)).collect();
+    keep_needed(work, nodes, &reason);
+}
+
+/// Keeps what is of no droppable class.
+pub(crate) fn keep_needed<'a>(
+    work: &mut Work<'a>,
+    nodes: impl IntoIterator<Item = Node<'a>>,
+    reason: &Reason,
+) {
+    for node in nodes {
+        if !node.is_directory() && spare::class(work, node).is_none() {
+            work.keeping.keep(node, reason.clone());
+        }
+    }
+}
+
+/// Kept files, in the order of the tree.
+fn kept_files<'a>(work: &Work<'a>) -> Vec<Node<'a>> {
+    let kept = work.keeping.kept();
+    kept.filter(|(node, _)| !node.is_directory())
+        .map(|(node, _)| node)
+        .collect()
+}

@@ -1,0 +1,218 @@
+//! `jettison slim`: from any image to the smallest one that answers alike.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use jettison_engine::slim::{self as engine, SlimError, SlimRequest};
+use jettison_engine::transport::Location;
+use jettison_plan::{Grain, Plan, Verdict};
+use jettison_select::Wish;
+
+use super::build::LayerCompression;
+use super::copy;
+use super::delivery::{Delivery, DeliveryArgs, default_name};
+use super::shared::{Format, FormatArgs, GlobalArgs, ProbeArgs, SurroundingsArgs};
+use super::words::{self, flag};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report;
+use crate::settings;
+use crate::ui::Ui;
+
+/// Keep of an image what its programs need, and prove that it still works
+///
+/// The image is started in a sandbox as Docker would start it and asked: by
+/// the probes given, and by what can be found out without any (its pages,
+/// ports, HEALTHCHECK, other time zones, a restart). What it touches, what that
+/// leads to by loader rules, scripts, modules and packages, and what nothing
+/// shows to be superfluous stays; the rest goes. The same questions are then
+/// put to the small image and to the original again, and the result is
+/// delivered only when every answer is the same.
+///
+/// Layers are filtered, so owners, modes, capabilities, links and times are
+/// the original's; the original is never touched. The plan says why each path
+/// stays (jettison why), and can be replayed with --plan.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  jettison slim shop:1.2 -t shop:1.2-slim
+  jettison slim docker-archive:shop.tar -o docker-archive:small.tar --probe /health
+  jettison slim shop --cmd 'migrate --check' --service 'db=postgres:15'
+  jettison slim shop --plan jettison.plan.json")]
+pub struct SlimArgs {
+    /// oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE,
+    /// docker-daemon:NAME, docker://REF, or a name
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+
+    /// Take the image for OS/ARCHITECTURE from a list
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<String>,
+
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
+
+    /// Run this command of the image as well, in a container of its own, and
+    /// keep what it needs; several times
+    #[arg(long, value_name = "COMMAND")]
+    pub cmd: Vec<String>,
+
+    /// Run the script in FILE inside the running container, by its shell
+    #[arg(long, value_name = "FILE")]
+    pub probe_script: Option<PathBuf>,
+
+    /// Set how much comes along with a file that is needed
+    #[arg(long, value_enum, value_name = "GRAIN", default_value_t)]
+    pub grain: GrainWord,
+
+    /// Keep a path with all below it, a glob (/usr/share/**/*.html), or a
+    /// package; several times
+    #[arg(long, value_name = "PATH|GLOB|PACKAGE")]
+    pub keep: Vec<String>,
+
+    /// Drop a path with all below it, a glob, or a package, whatever needs it
+    #[arg(long, value_name = "PATH|GLOB|PACKAGE")]
+    pub drop: Vec<String>,
+
+    /// Replay the plan in FILE instead of making one: no tracing, still proven
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+
+    /// Write the plan to FILE
+    #[arg(long, value_name = "FILE")]
+    pub plan_out: Option<PathBuf>,
+
+    /// Write the evidence to FILE
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
+
+    /// Put the small image with all that was dropped as one more layer there:
+    /// the original's files again, for debugging or undoing
+    #[arg(long, value_name = "DEST")]
+    pub complement: Option<String>,
+
+    /// Compress layers with
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    pub compression: LayerCompression,
+
+    #[command(flatten)]
+    pub probes: ProbeArgs,
+
+    #[command(flatten)]
+    pub surroundings: SurroundingsArgs,
+
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Slims, proves, reports, and delivers what is whole.
+pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
+    let delivery = Delivery::read(&args.delivery)?;
+    let complement = args.complement.as_deref().map(Location::parse).transpose();
+    let complement = complement.map_err(flag("--complement"))?;
+    let request = request(args, complement.is_some())?;
+    let context = settings::context(global, ui)?;
+    let slimmed = engine::slim(&request, &context).map_err(failure)?;
+    let verdict = slimmed.evidence.verdict;
+    if let Some(path) = &args.plan_out {
+        let json = serde_json::to_vec_pretty(&slimmed.plan);
+        words::write(path, &json.map_err(Failure::new)?)?;
+    }
+    if let Some(path) = &args.evidence {
+        let json = serde_json::to_vec_pretty(&slimmed.evidence);
+        words::write(path, &json.map_err(Failure::new)?)?;
+    }
+    let mut delivered = Vec::new();
+    if verdict == Verdict::Whole {
+        let name = default_name(&slim_name(&request.image));
+        delivered = delivery.carry_out(&slimmed.image, name, &context, ui)?;
+        if let (Some(destination), Some(image)) = (&complement, &slimmed.with_complement) {
+            delivered.push(super::delivery::write(image, destination, &context)?);
+        }
+        engine::keep_documents(&slimmed, &context).map_err(failure)?;
+    }
+    match args.format.format {
+        Format::Text => report::slim::text(&slimmed, &delivered, ui)?,
+        Format::Json => report::slim::json(&slimmed, &delivered, ui)?,
+    }
+    Ok(verdict.into())
+}
+
+fn request(args: &SlimArgs, complement: bool) -> Result<SlimRequest, Failure> {
+    let location = Location::parse(&args.image).map_err(flag("IMAGE"))?;
+    let script = args.probe_script.as_deref().map(words::read).transpose()?;
+    let plan: Option<Plan> = match &args.plan {
+        Some(path) => Some(words::plan(path)?),
+        None => None,
+    };
+    Ok(SlimRequest {
+        image: location,
+        platform: words::platform(args.platform.as_deref())?,
+        probes: words::probes(&args.probes)?,
+        commands: words::commands(&args.cmd)?,
+        script,
+        surroundings: words::surroundings(&args.surroundings)?,
+        timeout: Duration::from_secs(args.probes.timeout),
+        grain: args.grain.into(),
+        keep: wishes("--keep", &args.keep)?,
+        drop: wishes("--drop", &args.drop)?,
+        plan,
+        complement,
+        compression: args.compression.into(),
+    })
+}
+
+fn wishes(name: &'static str, words: &[String]) -> Result<Vec<Wish>, Failure> {
+    words
+        .iter()
+        .map(|word| word.parse().map_err(flag(name)))
+        .collect()
+}
+
+/// What the result is called where nothing is said: after the original.
+fn slim_name(original: &Location) -> String {
+    let text = original.to_string();
+    let last = text.rsplit(['/', ':']).find(|part| !part.is_empty());
+    let stem = last.unwrap_or("image").trim_end_matches(".tar");
+    format!("{stem}-slim")
+}
+
+/// What a failure of the engine means for a person.
+pub fn failure(error: SlimError) -> Failure {
+    let hint = match &error {
+        SlimError::Transport(error) => copy::hint(error),
+        other => other.hint(),
+    };
+    let failure = Failure::new(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+/// How much comes along with a file that is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum GrainWord {
+    /// Compiled programs file by file, modules of interpreted languages with
+    /// their package, open-ended programs with theirs
+    #[default]
+    Auto,
+    /// Nothing but what is needed itself
+    File,
+    /// The rest of its package
+    Package,
+    /// The rest of the layer it came in
+    Layer,
+}
+
+impl From<GrainWord> for Grain {
+    fn from(word: GrainWord) -> Self {
+        match word {
+            GrainWord::Auto => Self::Auto,
+            GrainWord::File => Self::File,
+            GrainWord::Package => Self::Package,
+            GrainWord::Layer => Self::Layer,
+        }
+    }
+}
