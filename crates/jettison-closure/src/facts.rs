@@ -40,10 +40,15 @@ impl<'d> ProgramFacts<'d> {
         if elf.linkage == Linkage::Other {
             return None;
         }
-        let go_functions = GoFunctions::of(&file);
-        let is_go = go_functions.is_some() || GoBuild::of(&file).is_some();
-        let is_rust = memchr::memmem::find(data, b"/rustc/").is_some()
-            || memchr::memmem::find(data, b"RUST_BACKTRACE").is_some();
+        let may_be_go = may_be_go(&file);
+        let go_functions = may_be_go.then(|| GoFunctions::of(&file)).flatten();
+        let is_go = go_functions.is_some() || (may_be_go && GoBuild::of(&file).is_some());
+        let texts = texts(&file);
+        let holds = |text: &[u8]| {
+            let finder = memchr::memmem::Finder::new(text);
+            texts.iter().any(|part| finder.find(part).is_some())
+        };
+        let is_rust = holds(b"/rustc/") || holds(b"RUST_BACKTRACE");
         // A library says by its imports what it asks for; a program that is
         // whole in itself has none to tell.
         let needs = if elf.linkage.is_static() || is_go || is_rust {
@@ -58,7 +63,7 @@ impl<'d> ProgramFacts<'d> {
             is_rust,
             needs,
             go_functions,
-            texts: texts(&file),
+            texts,
             notes: notes(&file),
             elf,
         })
@@ -87,6 +92,17 @@ impl<'d> ProgramFacts<'d> {
         let finder = memchr::memmem::Finder::new(text);
         self.texts.iter().any(|part| finder.find(part).is_some())
     }
+}
+
+/// A search through the whole file for what Go's linker leaves is for files
+/// whose sections do not tell.
+fn may_be_go(file: &ElfFile<'_>) -> bool {
+    let is_gos = |name: &[u8]| {
+        [b"gopclntab".as_slice(), b"go.buildinfo", b"note.go"]
+            .iter()
+            .any(|part| memchr::memmem::find(name, part).is_some())
+    };
+    file.sections.is_empty() || file.sections.iter().any(|section| is_gos(section.name))
 }
 
 /// Sections that are mapped and hold data; the segments where there are no sections.

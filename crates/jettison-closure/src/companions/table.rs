@@ -297,6 +297,8 @@ pub(super) const TABLE: &[Row] = &[
             Files("/etc/services"),
             Files("/etc/protocols"),
             Files("/etc/networks"),
+            // glibc opens it for names beyond ASCII (AI_IDN).
+            Files("{lib}/libidn2.so.0"),
             Found(rules::nss_modules),
         ],
     ),
@@ -375,6 +377,8 @@ pub(super) const TABLE: &[Row] = &[
         &[
             All("/usr/lib/locale"),
             All("/usr/lib64/locale"),
+            // The conversion of the locale's own character set.
+            Files("{lib}/gconv/gconv-modules*"),
             All("/usr/share/i18n/locales/musl"),
             Files("/usr/share/locale/locale.alias"),
             Files("/etc/locale.alias"),
@@ -1032,7 +1036,7 @@ pub(super) const TABLE: &[Row] = &[
     ),
     row(
         "shells",
-        "reads the profile of its users",
+        "reads the file that the environment names before any script",
         &[
             File("bash"),
             File("sh"),
@@ -1041,13 +1045,7 @@ pub(super) const TABLE: &[Row] = &[
             File("busybox"),
         ],
         &[
-            Files("/etc/profile"),
-            All("/etc/profile.d"),
-            Files("/etc/bash.bashrc"),
-            Files("/etc/bashrc"),
-            Files("/etc/environment"),
-            All("/etc/zsh"),
-            Files("/etc/busybox.conf"),
+            Files("/etc/zsh/zshenv"),
             Variable("ENV"),
             Variable("BASH_ENV"),
         ],

@@ -148,6 +148,7 @@ fn language_and_time() {
         Family /usr/lib/locale
         Family /usr/share/zoneinfo
         Companion /etc/localtime
+        Companion /usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache
         Family /usr/lib/x86_64-linux-gnu/gconv",
     );
 }

@@ -28,10 +28,33 @@ pub fn edges<'a>(loader: &Loader<'a>, node: Node<'a>, data: &[u8]) -> Vec<Edge> 
 /// The same, of a file whose facts are known.
 pub fn edges_of<'a>(loader: &Loader<'a>, node: Node<'a>, facts: &ProgramFacts<'_>) -> Vec<Edge> {
     let mut reader = Reader::of(loader.world(), node);
+    if is_c_library(facts) {
+        return Vec::new();
+    }
     libraries::edges(&mut reader, loader, node, facts);
     paths::edges(&mut reader, facts);
     programs::edges(&mut reader, facts);
     reader.into_edges()
+}
+
+/// The C library and its loader name everything that any program may ask them
+/// for; what this one's programs ask for, their calls tell (companions).
+fn is_c_library(facts: &ProgramFacts<'_>) -> bool {
+    let soname = facts.elf.soname.as_deref().unwrap_or_default();
+    [soname.as_bytes(), facts.name()].iter().any(|name| {
+        [
+            b"libc.so".as_slice(),
+            b"libc.musl-",
+            b"libc-2.",
+            b"ld-linux",
+            b"ld-musl-",
+            b"ld-2.",
+            b"ld64.so",
+            b"ld.so",
+        ]
+        .iter()
+        .any(|start| name.starts_with(start))
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use jettison_image::{Follow, ImagePath, Node, Tree};
 use memchr::memchr_iter;
 
+use super::programs::is_interpreter;
 use crate::edge::How;
 use crate::facts::ProgramFacts;
 use crate::scripts::Reader;
@@ -105,6 +106,7 @@ pub(super) fn edges(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>) {
         tree: reader.world.tree,
         unended: facts.is_go || facts.is_rust,
         lists: lists(facts),
+        is_interpreter: is_interpreter(facts),
     };
     let mut walks = 0;
     for part in &facts.texts {
@@ -131,6 +133,7 @@ struct Walker<'t> {
     unended: bool,
     /// The program lists directories.
     lists: bool,
+    is_interpreter: bool,
 }
 
 /// A path in the text that the tree has.
@@ -208,7 +211,12 @@ impl<'t> Walker<'t> {
             return;
         };
         if found.node.is_file() {
-            if !is_source(path.file_name()) {
+            // What a login shell reads; that one is a login shell, its command says.
+            let is_of_login = self.is_interpreter
+                && [b"etc/profile".as_slice(), b"etc/bash", b"etc/shells"]
+                    .iter()
+                    .any(|start| path.as_bytes().starts_with(start));
+            if !is_source(path.file_name()) && !is_of_login {
                 reader.add(path, How::Names, "names the path");
             }
             return;

@@ -7,14 +7,18 @@
 //! name counts when it is no everyday word. Texts of Go and Rust have no end
 //! in the data; their commands are found only by path.
 
+use std::collections::BTreeSet;
+
 use memchr::memmem;
 
 use crate::edge::How;
 use crate::facts::ProgramFacts;
 use crate::scripts::{Reader, command};
 
-/// Programs guessed for one file: beyond that the texts are a list of words.
+/// Command lines guessed for one file.
 const MOST: usize = 200;
+/// Names in one file: where there are more, they are a list of words.
+const MOST_NAMES: usize = 24;
 /// Longest text that is taken for a command.
 const MOST_TEXT: usize = 2048;
 
@@ -217,23 +221,29 @@ const SENTENCE: &[&str] = &[
 pub(super) fn edges(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>) {
     let by_shell = facts.calls(SHELL);
     let by_name = facts.calls(BY_NAME);
-    if !(by_shell || by_name || facts.calls(BY_PATH)) || is_shell(facts.name()) {
+    if !(by_shell || by_name || facts.calls(BY_PATH)) || is_interpreter(facts) {
         return;
     }
     let mut found = 0;
+    let mut names = BTreeSet::new();
     for text in facts.c_texts() {
-        if text.len() < 2 || text.len() > MOST_TEXT || found >= MOST {
+        if text.len() < 2 || text.len() > MOST_TEXT {
             continue;
         }
         let Ok(text) = std::str::from_utf8(text) else {
             continue;
         };
-        let before = found;
-        if by_shell && is_command_line(text) {
+        if by_shell && found < MOST && is_command_line(text) {
             found += usize::from(command_line(reader, text));
         }
-        if by_name && before == found && is_name(text) && !WORDS.contains(&text) {
-            found += usize::from(program(reader, text));
+        if by_name && is_name(text) && !WORDS.contains(&text) {
+            let known = reader.world.command(text.as_bytes());
+            names.extend(known.map(|path| (path, text)));
+        }
+    }
+    if names.len() <= MOST_NAMES {
+        for (path, name) in names {
+            reader.add(path, How::Runs, format!("may run {name}"));
         }
     }
 }
@@ -252,14 +262,6 @@ fn command_line(reader: &mut Reader<'_>, text: &str) -> bool {
         };
         reader.add(edge.to, edge.how, detail);
     }
-    true
-}
-
-fn program(reader: &mut Reader<'_>, name: &str) -> bool {
-    let Some(path) = reader.world.command(name.as_bytes()) else {
-        return false;
-    };
-    reader.add(path, How::Runs, format!("may run {name}"));
     true
 }
 
@@ -305,22 +307,36 @@ fn is_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b))
 }
 
-/// The words of a shell are its own commands, not programs that it runs.
-fn is_shell(name: &[u8]) -> bool {
-    let name = std::str::from_utf8(name).unwrap_or_default();
-    matches!(
-        name,
-        "sh" | "ash"
-            | "bash"
-            | "dash"
-            | "ksh"
-            | "mksh"
-            | "zsh"
-            | "fish"
-            | "busybox"
-            | "toybox"
-            | "tclsh"
-    )
+/// The words of a shell or an interpreter are its own, and what it runs its
+/// scripts say.
+pub(super) fn is_interpreter(facts: &ProgramFacts<'_>) -> bool {
+    const EXACT: &[&str] = &[
+        "sh", "ash", "bash", "rbash", "dash", "ksh", "mksh", "zsh", "fish", "busybox", "toybox",
+        "node", "gawk", "mawk", "awk", "nvim", "beam.smp", "java", "R",
+    ];
+    const BEGINNING: &[&str] = &[
+        "perl",
+        "libperl",
+        "ruby",
+        "libruby",
+        "python",
+        "libpython",
+        "php",
+        "libphp",
+        "lua",
+        "liblua",
+        "tclsh",
+        "libtcl",
+        "guile",
+        "libguile",
+        "vim",
+        "emacs",
+        "libnode",
+        "libjvm",
+        "libR.so",
+    ];
+    let name = std::str::from_utf8(facts.name()).unwrap_or_default();
+    EXACT.contains(&name) || BEGINNING.iter().any(|start| name.starts_with(start))
 }
 
 #[cfg(test)]

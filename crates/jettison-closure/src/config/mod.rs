@@ -44,9 +44,38 @@ pub fn edges(world: &World<'_>, node: Node<'_>, data: &[u8]) -> Vec<Edge> {
     file.reader.into_edges()
 }
 
+/// Lists of what a system has, not of what a program needs; what package
+/// managers and login shells read.
+const NOT: &[&str] = &[
+    "etc/alternatives/",
+    "etc/apt/",
+    "etc/bash_completion.d/",
+    "etc/ca-certificates.conf",
+    "etc/cron",
+    "etc/dpkg/",
+    "etc/fstab",
+    "etc/group",
+    "etc/gshadow",
+    "etc/init.d/",
+    "etc/logrotate.d/",
+    "etc/mtab",
+    "etc/passwd",
+    "etc/profile",
+    "etc/shadow",
+    "etc/shells",
+    "etc/skel/",
+    "etc/subgid",
+    "etc/subuid",
+    "etc/systemd/",
+    "etc/ucf.conf",
+];
+
 /// True for files where systems keep configuration, and for names that say so.
 fn is_configuration(path: &ImagePath) -> bool {
     let bytes = path.as_bytes();
+    if NOT.iter().any(|not| bytes.starts_with(not.as_bytes())) {
+        return false;
+    }
     let is_below = bytes.starts_with(b"etc/")
         || bytes.starts_with(b"usr/local/etc/")
         || (bytes.starts_with(b"opt/") && memchr::memmem::find(bytes, b"/etc/").is_some());

@@ -47,8 +47,8 @@ impl Cache {
             let behind = &data[end.next_multiple_of(8).min(data.len())..];
             if behind.starts_with(NEW_MAGIC) {
                 cache.read_new(behind);
-            } else {
-                cache.read_entries(&data[OLD_HEADER..end], OLD_ENTRY, &data[end..]);
+            } else if let Some(entries) = data.get(OLD_HEADER..end) {
+                cache.read_entries(entries, OLD_ENTRY, &data[end..]);
             }
         }
         cache

@@ -17,6 +17,17 @@ use jettison_image::{
     Node, Tree,
 };
 
+/// Large directories that no program under test looks into.
+const UNREAD: &[&str] = &[
+    "share/man",
+    "share/doc",
+    "share/icons",
+    "share/cmake-3.25",
+    "lib/google-cloud-sdk",
+    "lib/node_modules",
+    "lib/python3",
+];
+
 /// A tree with the files behind it.
 pub(crate) struct Host {
     pub(crate) tree: Tree,
@@ -42,6 +53,9 @@ impl Host {
             };
             let image_path = ImagePath::new(path.as_os_str().as_bytes()).expect("a path");
             let kind = if metadata.is_dir() {
+                if UNREAD.iter().any(|unread| path.ends_with(unread)) {
+                    continue;
+                }
                 if let Ok(entries) = fs::read_dir(&on_host) {
                     open.extend(entries.flatten().map(|entry| path.join(entry.file_name())));
                 }
