@@ -29,6 +29,15 @@ pub(super) struct Newborn {
     pub(super) current: Box<[u8]>,
 }
 
+impl Newborn {
+    /// Whether this call shows that it has become the program.
+    pub(super) fn has_become(&self, event: &Event) -> bool {
+        let (meaning, _) = table::meaning(event.audit, event.number);
+        let executes = matches!(meaning, Meaning::Call(Call::Execute { .. }));
+        event.pid != self.pid || !executes
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Observer {
     resolver: Resolver,

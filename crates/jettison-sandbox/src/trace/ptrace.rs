@@ -44,9 +44,14 @@ impl Tracees {
     }
 
     fn call(&mut self, pid: i32, observer: &mut Observer) {
-        let newborn = self.newborn.iter().find(|newborn| newborn.pid == pid);
         let seen = match raw::stopped_call(pid) {
-            Ok(event) => observer.see(&event, newborn),
+            Ok(event) => {
+                let other = |newborn: &Newborn| newborn.pid != pid;
+                self.newborn
+                    .retain(|newborn| other(newborn) || !newborn.has_become(&event));
+                let newborn = self.newborn.iter().find(|newborn| newborn.pid == pid);
+                observer.see(&event, newborn)
+            }
             Err(_) => Err(Unread::Refused),
         };
         // Who was killed in the meantime touches nothing any more, and is no

@@ -142,7 +142,14 @@ impl Tracer {
         };
         if let Some(observer) = &self.observer {
             let mut observer = observer.borrow_mut();
-            let seen = observer.see(&event, listener.newborn.borrow().as_ref());
+            let mut newborn = listener.newborn.borrow_mut();
+            if newborn
+                .as_ref()
+                .is_some_and(|newborn| newborn.has_become(&event))
+            {
+                *newborn = None;
+            }
+            let seen = observer.see(&event, newborn.as_ref());
             // Who was killed in the meantime has touched nothing.
             if seen.is_err() && raw::still_waits(listener.fd.as_fd(), event.id) {
                 observer.record().lose();

@@ -285,10 +285,14 @@ fn what_it_costs() {
             spec(&["/usr/bin/node", "-e", node]),
         ));
     }
+    let only = std::env::var("JETTISON_MEASURE").unwrap_or_default();
     for (name, root, spec) in cases {
+        if !name.contains(&only) {
+            continue;
+        }
         let ways = [Tracing::Off, Tracing::ByNotification, Tracing::ByPtrace];
         let mut times = [const { Vec::new() }; 3];
-        for _ in 0..9 {
+        for _ in 0..5 {
             for (way, times) in ways.into_iter().zip(&mut times) {
                 let spec = ContainerSpec {
                     trace: way,
@@ -296,9 +300,11 @@ fn what_it_costs() {
                 };
                 let before = Instant::now();
                 let container = sandbox.start(root, &spec).unwrap();
-                let exit = container.wait(Some(MOMENT)).unwrap().unwrap();
+                let exit = container.wait(Some(MOMENT * 5)).unwrap();
                 times.push(before.elapsed());
-                assert_eq!(exit.code, 0, "{name} {}", container.stderr().to_text());
+                let code = exit.map(|exit| exit.code);
+                let said = container.stderr().to_text();
+                assert_eq!(code, Some(0), "{name} {way:?} {said}");
             }
         }
         let middle = times.map(|mut times: Vec<Duration>| {

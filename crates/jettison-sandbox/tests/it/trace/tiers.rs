@@ -65,6 +65,52 @@ fn as_root() {
 }
 
 #[test]
+fn ptrace_takes_over_where_notification_is_refused() {
+    if !is_root() || busybox().is_none() {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let (source, program) = ("tests/it/trace/refuse.c", scratch.path().join("refuse"));
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let mut gcc = std::process::Command::new("gcc");
+    match gcc.arg("-o").arg(&program).arg(source).status() {
+        Ok(status) => assert!(status.success()),
+        Err(_) => return eprintln!("skipped: gcc is not installed"),
+    }
+    let output = std::process::Command::new(&program)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "trace::tiers::inner_refused", "--nocapture"])
+        .env("JETTISON_TEST_TIER", scratch.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("inner ran"),
+        "{text}"
+    );
+}
+
+#[test]
+fn inner_refused() {
+    let Some(sandbox) = open(Tier::Root) else {
+        return;
+    };
+    let root = shell_root(&sandbox).unwrap();
+    let (trace, _) = traced(&sandbox, &root, Tracing::On, &sh("cat /etc/passwd"));
+    assert!(lines(&trace)["/etc/passwd"].starts_with("opened"));
+    let note = "traced by ptrace, because user notification was refused: Invalid argument";
+    assert!(trace.notes[0].starts_with(note), "{:?}", trace.notes);
+    let spec = ContainerSpec {
+        trace: Tracing::ByNotification,
+        ..sh("true")
+    };
+    let error = sandbox.start(&root, &spec).unwrap_err();
+    assert!(error.to_string().contains("notifications"), "{error}");
+    println!("inner ran");
+}
+
+#[test]
 fn inner_user_namespace() {
     let Some(sandbox) = open(Tier::UserNamespace) else {
         return;
