@@ -6,7 +6,7 @@ use std::process::{Command, Stdio as ProcessStdio};
 use std::time::{Duration, Instant};
 
 use jettison_sandbox::{
-    ContainerSpec, ExecSpec, ExitReason, LimitsBy, ResourceLimits, TerminalSize,
+    ContainerSpec, ExecSpec, ExitReason, LimitsBy, ResourceLimits, TerminalSize, Tracing,
 };
 
 use crate::support::*;
@@ -253,8 +253,11 @@ fn victim() {
         let sandbox = jettison_sandbox::Sandbox::open(&options).unwrap();
         let root = shell_root(&sandbox).unwrap();
         let mark = "sleep 86399 & sleep 86399";
-        let _first = sandbox.start(&root, &sh(mark)).unwrap();
-        let _second = sandbox.start(&root, &sh(mark)).unwrap();
+        // Each with a further process beside it, who looks on.
+        let traced = |trace| jettison_sandbox::ContainerSpec { trace, ..sh(mark) };
+        let (one, other) = (Tracing::ByNotification, Tracing::ByPtrace);
+        let _first = sandbox.start(&root, &traced(one)).unwrap();
+        let _second = sandbox.start(&root, &traced(other)).unwrap();
         println!("up {:?}", sandbox.tier());
         std::thread::sleep(Duration::from_millis(3));
     }
@@ -264,7 +267,11 @@ fn marked_processes() -> usize {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let commands = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     commands
-        .filter(|line| line.windows(5).any(|part| part == b"86399"))
+        .filter(|line| {
+            let line = String::from_utf8_lossy(line);
+            // Our own forks go by the name of what was started.
+            line.contains("86399") || line.contains("life::victim\0--nocapture")
+        })
         .count()
 }
 
