@@ -3,13 +3,26 @@
 use jettison_image::Node;
 
 use super::{Reader, data, shebang, shell, wrappers};
-use crate::{Edge, World};
+use crate::languages::{java, perl, php, ruby};
+use crate::{Edge, World, node, python};
 
 /// What a file is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Language {
     /// A shell script.
     Shell,
+    /// A Python module or script.
+    Python,
+    /// A JavaScript or TypeScript module.
+    JavaScript,
+    /// A Perl module or script.
+    Perl,
+    /// A Ruby file.
+    Ruby,
+    /// A PHP file.
+    Php,
+    /// A Java archive.
+    Jar,
     /// Text that names files: JSON, YAML, ini and their kind.
     Data,
 }
@@ -19,6 +32,12 @@ pub enum Language {
 pub fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
     match language(node, data) {
         Some(Language::Shell) => shell::edges(world, node, data),
+        Some(Language::Python) => python::edges(world, node, data),
+        Some(Language::JavaScript) => node::edges(world, node, data),
+        Some(Language::Perl) => perl::edges(world, node, data),
+        Some(Language::Ruby) => ruby::edges(world, node, data),
+        Some(Language::Php) => php::edges(world, node, data),
+        Some(Language::Jar) => java::edges(world, node, data),
         Some(Language::Data) => data::edges(world, node, data),
         None => {
             let mut reader = Reader::of(world, node);
@@ -33,6 +52,9 @@ pub fn language(node: Node, data: &[u8]) -> Option<Language> {
     if let Some(shebang) = shebang::Shebang::of(data) {
         return of_interpreter(&shebang.language());
     }
+    if java::is_jar(node, data) {
+        return Some(Language::Jar);
+    }
     if shell::is_binary(data) {
         return None;
     }
@@ -41,6 +63,14 @@ pub fn language(node: Node, data: &[u8]) -> Option<Language> {
     let extension = extension.filter(|extension| extension.len() < name.len());
     match extension.unwrap_or_default() {
         b"sh" | b"bash" | b"ksh" | b"dash" => Some(Language::Shell),
+        b"py" | b"pyw" | b"pth" | b"wsgi" => Some(Language::Python),
+        b"js" | b"mjs" | b"cjs" | b"ts" | b"mts" | b"cts" | b"tsx" | b"jsx" => {
+            Some(Language::JavaScript)
+        }
+        b"pl" | b"pm" | b"psgi" | b"cgi" => Some(Language::Perl),
+        b"rb" | b"ru" | b"rake" | b"gemspec" => Some(Language::Ruby),
+        b"php" | b"phtml" | b"inc" => Some(Language::Php),
+        _ if matches!(name, b"Gemfile" | b"Rakefile") => Some(Language::Ruby),
         _ => data::is_data(node, data).then_some(Language::Data),
     }
 }
@@ -48,6 +78,11 @@ pub fn language(node: Node, data: &[u8]) -> Option<Language> {
 fn of_interpreter(name: &[u8]) -> Option<Language> {
     match name {
         name if wrappers::is_shell(name) => Some(Language::Shell),
+        b"python" | b"pypy" => Some(Language::Python),
+        b"node" | b"nodejs" | b"ts-node" | b"tsx" | b"bun" => Some(Language::JavaScript),
+        b"perl" => Some(Language::Perl),
+        b"ruby" => Some(Language::Ruby),
+        b"php" => Some(Language::Php),
         b"busybox" | b"with-contenv" => Some(Language::Shell),
         _ => None,
     }

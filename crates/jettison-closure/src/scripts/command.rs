@@ -2,7 +2,7 @@
 //! words, texts handed to shells and interpreters, and the files it names.
 
 use super::reader::{Reader, UNKNOWN};
-use super::{paths, pattern, shell, supervisors, wrappers};
+use super::{interpreters, paths, pattern, shell, supervisors, wrappers};
 use crate::{Edge, How, World};
 
 /// Wrappers around wrappers.
@@ -59,6 +59,7 @@ fn one<'a>(
     }
     special(reader, base, arguments);
     supervisors::arguments(reader, stem, arguments);
+    interpreters::arguments(reader, found.as_ref(), stem, arguments);
     if let Some(next) = wrappers::behind(base, argv) {
         return Some(next);
     }
@@ -144,6 +145,9 @@ fn special(reader: &mut Reader, base: &[u8], arguments: &[Vec<u8>]) {
             }
         }
         b"find" | b"gfind" => {
+            for path in arguments.iter().take_while(|word| !word.starts_with(b"-")) {
+                directory(reader, path);
+            }
             let starts = |word: &[u8]| matches!(word, b"-exec" | b"-execdir" | b"-ok" | b"-okdir");
             for (at, _) in arguments
                 .iter()

@@ -8,10 +8,12 @@
 pub mod any;
 pub mod command;
 mod data;
-mod paths;
-mod pattern;
+mod interpreters;
+pub(crate) mod nesting;
+pub(crate) mod paths;
+pub(crate) mod pattern;
 mod reader;
-mod shebang;
+pub(crate) mod shebang;
 pub mod shell;
 mod supervisors;
 mod wrappers;
@@ -19,4 +21,4 @@ mod wrappers;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, Text, UNKNOWN, existing, is_system};

@@ -84,6 +84,11 @@ impl Image {
         self
     }
 
+    pub(crate) fn below(mut self, directory: &str) -> Self {
+        self.working_directory = ImagePath::new(directory).unwrap();
+        self
+    }
+
     pub(crate) fn world(&self) -> World<'_> {
         World {
             tree: &self.tree,

@@ -153,9 +153,7 @@ const WRAPPERS: &[Wrapper] = &[
 pub(crate) fn behind<'a>(base: &[u8], argv: &'a [Vec<u8>]) -> Option<&'a [Vec<u8>]> {
     let stem = stem(base);
     let known = |name: &&str| name.as_bytes() == base || name.as_bytes() == stem;
-    let wrapper = WRAPPERS
-        .iter()
-        .find(|one| one.names.iter().any(|name| known(name)))?;
+    let wrapper = WRAPPERS.iter().find(|one| one.names.iter().any(known))?;
     let mut rest = argv.get(1..)?;
     for verb in wrapper.verb {
         let (first, after) = rest.split_first()?;

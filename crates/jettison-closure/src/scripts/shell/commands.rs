@@ -5,7 +5,6 @@ use jettison_dockerfile::shell::{Command, CommandKind, ShellWord};
 
 use super::program::{MOST_VALUES, Program, Unit, sourced};
 use crate::How;
-use crate::scripts::pattern;
 use crate::scripts::reader::{Reader, Text, UNKNOWN, last};
 use crate::scripts::{command, wrappers};
 
@@ -182,9 +181,6 @@ impl Program {
     fn arguments(&self, reader: &mut Reader, arguments: &[Text]) {
         for argument in arguments {
             command::files(reader, argument);
-            if pattern::is_pattern(argument) && argument.starts_with(b"/") {
-                reader.matching(argument);
-            }
         }
     }
 }
