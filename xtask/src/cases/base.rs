@@ -38,6 +38,8 @@ pub(crate) fn provide(client: &Client, folder: &Path) -> Result<(), Problem> {
     for setting in CLEAN {
         command.arg(format!("--aptopt={setting}"));
     }
+    // As there, too: what is built is not worth a sync after every file.
+    command.arg("--dpkgopt=force-unsafe-io");
     // A machine may be served from a snapshot, whose signatures are as old as it is.
     command.args([
         "--aptopt=Acquire::Check-Valid-Until \"false\"",
