@@ -12,7 +12,7 @@ use super::made;
 use crate::Problem;
 
 /// How long a build may take; the slowest downloads some hundred packages.
-const BUILD: Duration = Duration::from_secs(1800);
+const BUILD: Duration = Duration::from_secs(3600);
 
 /// Where images come from and are kept.
 pub(crate) struct Workshop<'a> {

@@ -1,7 +1,7 @@
 <?php
 declare(strict_types=1);
 spl_autoload_register(fn ($class) => @include __DIR__ . '/../src/' . strtr($class, '\\', '/') . '.php');
-$path = explode('/', trim(parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH), '/'));
+$path = explode('/', trim(explode('?', $_SERVER['REQUEST_URI'])[0], '/'));
 $rest = array_map('urldecode', array_slice($path, 1));
 header('Content-Type: text/plain; charset=utf-8');
 echo match ($path[0]) {
