@@ -4,20 +4,17 @@ use std::collections::HashMap;
 
 use jettison_image::{Follow, ImagePath};
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
-use ruff_python_ast::{Expr, ExprCall, Mod, Stmt, StmtImportFrom};
+use ruff_python_ast::{Expr, Mod, Stmt, StmtImportFrom};
 
-use super::evaluate::{Values, is_name};
+use super::calls::elements;
+use super::evaluate::Values;
+use super::imports;
 use super::interpreter::Interpreter;
-use super::metadata;
-use super::modules::{self, Resolver};
-use crate::scripts::{Reader, Text, UNKNOWN, command, pattern, shell};
-use crate::{How, World};
-
-/// Names that one file may import.
-const MOST_IMPORTS: usize = 20_000;
+use super::modules::Resolver;
+use crate::scripts::{Reader, pattern};
 
 /// Modules that read files of the system which they do not name whole.
-const HINTS: &[(&str, &str)] = &[
+pub(super) const HINTS: &[(&str, &str)] = &[
     ("zoneinfo", "/usr/share/zoneinfo"),
     ("mimetypes", "/etc/mime.types"),
     ("locale", "/usr/share/locale/locale.alias"),
@@ -26,11 +23,11 @@ const HINTS: &[(&str, &str)] = &[
 ];
 
 pub(super) struct Finder<'r, 'w> {
-    reader: &'r mut Reader<'w>,
-    interpreter: Interpreter,
-    values: Values<'w>,
+    pub(super) reader: &'r mut Reader<'w>,
+    pub(super) interpreter: Interpreter,
+    pub(super) values: Values<'w>,
     /// The dotted package that relative imports start from.
-    package: Option<String>,
+    pub(super) package: Option<String>,
     /// The text uses what imports by name at run time.
     by_name: bool,
     /// The file belongs to the application, not to what is installed.
@@ -38,7 +35,7 @@ pub(super) struct Finder<'r, 'w> {
     /// Inside an expression whose value is known already.
     quiet: usize,
     /// Names that were looked for, and whether they were found.
-    imported: HashMap<String, bool>,
+    pub(super) imported: HashMap<String, bool>,
 }
 
 impl<'r, 'w> Finder<'r, 'w> {
@@ -48,7 +45,7 @@ impl<'r, 'w> Finder<'r, 'w> {
         path: Option<&ImagePath>,
     ) -> Self {
         let values = Values::new(reader.world, path.cloned(), interpreter.prefix.clone());
-        let package = path.and_then(|path| package(&reader.world, &interpreter, path));
+        let package = path.and_then(|path| imports::package(&reader.world, &interpreter, path));
         let is_application = path.is_none_or(|path| {
             let library = interpreter.sites.iter().chain(&interpreter.library);
             library
@@ -104,149 +101,8 @@ impl<'r, 'w> Finder<'r, 'w> {
         }
     }
 
-    fn import(&mut self, name: &str) -> bool {
-        if let Some(found) = self.imported.get(name) {
-            return *found;
-        }
-        if self.imported.len() >= MOST_IMPORTS {
-            return false;
-        }
-        let files = {
-            let resolver = Resolver::new(self.reader.world, &self.interpreter);
-            resolver.longest(name).map(|(_, files)| files)
-        };
-        for (module, path) in HINTS {
-            if name == *module
-                || name
-                    .strip_prefix(module)
-                    .is_some_and(|rest| rest.starts_with('.'))
-            {
-                self.path(path.as_bytes(), true);
-            }
-        }
-        if name == "sysconfig" {
-            self.build_settings();
-        }
-        let found = files.is_some();
-        self.imported.insert(name.to_owned(), found);
-        for file in files.unwrap_or_default() {
-            modules::import(self.reader, file, name);
-        }
-        found
-    }
-
-    /// sysconfig imports a module whose name tells the platform it was built for.
-    fn build_settings(&mut self) {
-        let library = self.interpreter.library.clone();
-        let Some((library, node)) = library.and_then(|path| {
-            let node = self.reader.world.tree.resolve(&path, Follow::All).ok()?;
-            Some((path, node))
-        }) else {
-            return;
-        };
-        let is_one = |child: &jettison_image::Node| child.name().starts_with(b"_sysconfigdata");
-        for child in node.children().filter(is_one) {
-            if let Ok(path) = library.join(child.name()) {
-                modules::import(self.reader, path, "sysconfig's settings");
-            }
-        }
-    }
-
-    fn import_from(&mut self, module: &str, level: usize, names: &[&str]) {
-        let Some(base) = self.absolute(module, level) else {
-            return;
-        };
-        self.import(&base);
-        for name in names {
-            let full = if base.is_empty() {
-                (*name).to_owned()
-            } else {
-                format!("{base}.{name}")
-            };
-            // Most names are none of modules but what one defines.
-            let key = format!("{full}:");
-            if self.imported.len() >= MOST_IMPORTS || self.imported.insert(key, false).is_some() {
-                continue;
-            }
-            let files = Resolver::new(self.reader.world, &self.interpreter).files(&full);
-            for file in files {
-                modules::import(self.reader, file, &full);
-            }
-        }
-    }
-
-    /// A name with leading dots, counted from this file's package.
-    fn absolute(&self, module: &str, level: usize) -> Option<String> {
-        if level == 0 {
-            return Some(module.to_owned());
-        }
-        let mut package = self.package.as_deref()?;
-        for _ in 1..level {
-            package = package.rsplit_once('.').map_or("", |(package, _)| package);
-        }
-        Some(match (package.is_empty(), module.is_empty()) {
-            (true, _) => module.to_owned(),
-            (_, true) => package.to_owned(),
-            _ => format!("{package}.{module}"),
-        })
-    }
-
-    /// A module named at run time: one name, or all that fit.
-    fn import_text(&mut self, text: &[u8], package: Option<String>) {
-        let known = pattern::known_prefix(text);
-        let Ok(name) = std::str::from_utf8(known) else {
-            return;
-        };
-        let level = name.len() - name.trim_start_matches('.').len();
-        let plain = name.trim_start_matches('.');
-        let base = match (level, package) {
-            (1.., Some(package)) => Some(package),
-            _ => None,
-        };
-        let full = match base {
-            Some(package) if plain.is_empty() => Some(package),
-            Some(package) => Some(format!("{package}.{plain}")),
-            None => self.absolute(plain, level),
-        };
-        let Some(full) = full else {
-            return;
-        };
-        if known.len() == text.len() {
-            self.import(&full);
-            return;
-        }
-        // `"encodings." + name`: any module of that package.
-        let package = match full.strip_suffix('.') {
-            Some(package) => package,
-            None if known.is_empty() || plain.is_empty() => full.as_str(),
-            None => full.rsplit_once('.').map_or("", |(package, _)| package),
-        };
-        if package.is_empty() {
-            self.own_package();
-        } else {
-            self.import(package);
-            self.package_family(package);
-        }
-    }
-
-    fn package_family(&mut self, package: &str) {
-        let directories = Resolver::new(self.reader.world, &self.interpreter).directories(package);
-        for directory in directories {
-            self.whole(&directory, "imports modules by computed names");
-        }
-    }
-
-    /// What is imported by a name that cannot be told lies in the file's own
-    /// package, as far as anything says.
-    fn own_package(&mut self) {
-        let directory = self.values.file.as_ref().and_then(ImagePath::parent);
-        if let (Some(directory), Some(_)) = (directory, &self.package) {
-            self.whole(&directory, "imports modules by computed names");
-        }
-    }
-
     /// A directory as a family; never a whole library of modules.
-    fn whole(&mut self, directory: &ImagePath, detail: &str) {
+    pub(super) fn whole(&mut self, directory: &ImagePath, detail: &str) {
         let is_root_of_modules = self.interpreter.sites.contains(directory)
             || self.interpreter.library.as_ref() == Some(directory)
             || self.interpreter.prefix.as_ref() == Some(directory);
@@ -257,7 +113,7 @@ impl<'r, 'w> Finder<'r, 'w> {
 
     /// A path that the text names. A directory is taken whole where it is
     /// `listed`: handed to something, not merely kept to build on.
-    fn path(&mut self, text: &[u8], listed: bool) {
+    pub(super) fn path(&mut self, text: &[u8], listed: bool) {
         let absolute;
         let text = if text.starts_with(b"/") {
             text
@@ -360,254 +216,6 @@ impl<'r, 'w> Finder<'r, 'w> {
                     self.whole(&directory, "names the package");
                 }
             }
-        }
-    }
-
-    fn call(&mut self, call: &ExprCall) {
-        let (receiver, name) = match &*call.func {
-            Expr::Name(name) => ("", name.id.as_str()),
-            Expr::Attribute(attribute) => {
-                let receiver = match &*attribute.value {
-                    Expr::Name(name) => name.id.as_str(),
-                    Expr::Attribute(inner) => inner.attr.as_str(),
-                    _ => "?",
-                };
-                (receiver, attribute.attr.as_str())
-            }
-            _ => return,
-        };
-        let arguments = &call.arguments.args;
-        let keyword = |wanted: &str| {
-            let is_wanted = |keyword: &&ruff_python_ast::Keyword| {
-                keyword
-                    .arg
-                    .as_ref()
-                    .is_some_and(|arg| arg.as_str() == wanted)
-            };
-            call.arguments
-                .keywords
-                .iter()
-                .find(is_wanted)
-                .map(|keyword| &keyword.value)
-        };
-        match name {
-            "import_module" | "__import__" | "import_string" | "load_module" | "import_object"
-            | "autoload" => {
-                let Some(first) = arguments.first().or(keyword("name")) else {
-                    return;
-                };
-                let package = arguments.get(1).or(keyword("package"));
-                let package = match package {
-                    Some(package)
-                        if is_name(package, "__name__") || is_name(package, "__package__") =>
-                    {
-                        None
-                    }
-                    Some(package) => self
-                        .values
-                        .of(package)
-                        .and_then(|text| String::from_utf8(text).ok()),
-                    None => None,
-                };
-                match self.values.of(first) {
-                    Some(text) => self.import_text(&text, package),
-                    None => self.own_package(),
-                }
-            }
-            "iter_modules"
-            | "walk_packages"
-            | "iter_entry_point_modules"
-            | "listdir"
-            | "scandir"
-            | "iterdir"
-            | "glob"
-            | "rglob"
-            | "walk"
-                if matches!(receiver, "pkgutil" | "os" | "glob" | "?")
-                    || name == "iter_modules"
-                    || name == "walk_packages" =>
-            {
-                if let Some(text) = arguments.first().and_then(|first| self.values.of(first)) {
-                    self.path(&text, true);
-                } else if matches!(name, "iter_modules" | "walk_packages") {
-                    self.own_package();
-                }
-            }
-            "entry_points"
-            | "iter_entry_points"
-            | "distributions"
-            | "working_set"
-            | "get_all_entry_points" => {
-                let group = arguments.first().or(keyword("group"));
-                let group = group.and_then(|group| self.values.of(group));
-                let group = group.and_then(|group| String::from_utf8(group).ok());
-                metadata::all(self.reader, &self.interpreter, group.as_deref());
-            }
-            "version" | "distribution" | "metadata" | "requires" | "get_distribution"
-            | "require" | "files"
-                if matches!(
-                    receiver,
-                    "" | "metadata" | "importlib_metadata" | "pkg_resources" | "_metadata"
-                ) =>
-            {
-                if let Some(text) = arguments.first().and_then(|first| self.values.of(first))
-                    && let Ok(name) = std::str::from_utf8(&text)
-                {
-                    metadata::one(self.reader, &self.interpreter, name);
-                }
-            }
-            "CDLL" | "PyDLL" | "LoadLibrary" | "find_library" | "dlopen" => {
-                if let Some(text) = arguments.first().and_then(|first| self.values.of(first)) {
-                    self.library(&text, name == "find_library");
-                }
-            }
-            "open" | "read_text" | "read_bytes" | "get_data" | "joinpath" | "FileSystemLoader"
-            | "StaticFiles" | "Jinja2Templates" => {
-                for argument in arguments.iter() {
-                    if let Some(text) = self.values.of(argument)
-                        && !text.is_empty()
-                        && text[0] != UNKNOWN
-                        && text.len() < 1024
-                    {
-                        self.path(&text, name != "joinpath");
-                    }
-                }
-            }
-            // Templates and static files lie beside the application by custom.
-            "Flask" | "Blueprint" | "Quart" | "PackageLoader" | "Sanic" | "Bottle" => {
-                for directory in ["templates", "static"] {
-                    let beside = self.values.file.as_ref().and_then(ImagePath::parent);
-                    if let Some(path) = beside.and_then(|beside| beside.join(directory).ok()) {
-                        self.path(&[b"/", path.as_bytes()].concat(), true);
-                    }
-                }
-            }
-            "run"
-            | "call"
-            | "check_call"
-            | "check_output"
-            | "Popen"
-            | "getoutput"
-            | "getstatusoutput"
-            | "system"
-            | "popen"
-            | "popen2"
-            | "which"
-            | "find_executable"
-            | "create_subprocess_exec"
-            | "create_subprocess_shell"
-            | "execv"
-            | "execve"
-            | "execvp"
-            | "execvpe"
-            | "execl"
-            | "execle"
-            | "execlp"
-            | "execlpe"
-            | "spawnv"
-            | "spawnvp"
-            | "spawnl"
-            | "spawnlp"
-            | "posix_spawn"
-            | "posix_spawnp"
-            | "spawn" => {
-                self.starts(receiver, name, arguments);
-            }
-            _ => {}
-        }
-    }
-
-    /// A program is started: by a list of words, a shell's text, or its name.
-    fn starts(&mut self, receiver: &str, name: &str, arguments: &[Expr]) {
-        let Some(first) = arguments.first() else {
-            return;
-        };
-        let skip = usize::from(name.starts_with("spawn") && name != "spawn");
-        let first = arguments.get(skip).unwrap_or(first);
-        if matches!(first, Expr::List(_) | Expr::Tuple(_)) {
-            let argv: Vec<Text> = elements(first)
-                .map(|word| self.values.of(word).unwrap_or_else(|| vec![UNKNOWN]))
-                .collect();
-            self.reader.nested(|reader| command::line(reader, &argv));
-            return;
-        }
-        let Some(text) = self.values.of(first) else {
-            return;
-        };
-        let is_known = matches!(
-            receiver,
-            "subprocess"
-                | "os"
-                | "shutil"
-                | "asyncio"
-                | "sh"
-                | "pexpect"
-                | "spawn"
-                | "commands"
-                | "sp"
-        ) || (receiver.is_empty() && name != "run" && name != "call");
-        if !is_known {
-            return;
-        }
-        if name.starts_with("exec")
-            || name.contains("spawn")
-            || name == "create_subprocess_exec"
-            || name == "which"
-            || name == "find_executable"
-        {
-            let words = arguments.iter().skip(skip);
-            let argv: Vec<Text> = words
-                .map(|word| self.values.of(word).unwrap_or_else(|| vec![UNKNOWN]))
-                .collect();
-            self.reader.nested(|reader| command::line(reader, &argv));
-            return;
-        }
-        self.reader.nested(|reader| shell::text(reader, &text));
-        if matches!(
-            name,
-            "system" | "popen" | "getoutput" | "getstatusoutput" | "create_subprocess_shell"
-        ) {
-            self.reader.run(b"/bin/sh");
-        }
-    }
-
-    /// A shared library by the name that is given to `dlopen`.
-    fn library(&mut self, name: &[u8], is_short: bool) {
-        const DIRECTORIES: &[&str] = &["lib", "usr/lib", "usr/local/lib", "lib64", "usr/lib64"];
-        if name.is_empty() || pattern::is_pattern(name) {
-            return;
-        }
-        if name.contains(&b'/') {
-            self.path(name, false);
-            return;
-        }
-        let fits = if is_short {
-            [b"lib", name, b".so*"].concat()
-        } else {
-            [name, b"*"].concat()
-        };
-        let mut found = Vec::new();
-        for directory in DIRECTORIES {
-            let Ok(node) = self.reader.world.tree.resolve(directory, Follow::All) else {
-                continue;
-            };
-            let inside = node
-                .children()
-                .filter(|child| child.name().ends_with(b"-linux-gnu"));
-            for directory in inside.chain([node]).take(32) {
-                let libraries = directory
-                    .children()
-                    .filter(|child| pattern::fits(&fits, child.name()));
-                found.extend(libraries.take(16).map(|child| child.path()));
-            }
-        }
-        let shown = jettison_image::escape(&String::from_utf8_lossy(name));
-        for path in found {
-            self.reader
-                .add(path, How::Opens, format!("opens the library {shown}"));
-        }
-        if is_short {
-            self.reader.run(b"ldconfig");
         }
     }
 }
@@ -749,44 +357,6 @@ impl<'a> Visitor<'a> for Names<'_, '_, '_> {
     }
 
     fn visit_expr(&mut self, _: &'a Expr) {}
-}
-
-/// The dotted package of a file: below a directory of modules what leads to
-/// it, elsewhere the directories around it that are packages.
-fn package(world: &World, interpreter: &Interpreter, path: &ImagePath) -> Option<String> {
-    let directory = path.parent()?;
-    let known = interpreter.sites.iter().chain(&interpreter.library);
-    let holder = known
-        .filter(|holder| directory.starts_with(holder))
-        .max_by_key(|holder| holder.as_bytes().len());
-    let below = match holder {
-        Some(holder) => directory.as_bytes().get(holder.as_bytes().len()..)?,
-        None => {
-            let holder = super::interpreter::outermost(world, &directory);
-            // Without `__init__.py` it may still be a namespace.
-            let holder = if holder == directory {
-                directory.parent()?
-            } else {
-                holder
-            };
-            directory.as_bytes().get(holder.as_bytes().len()..)?
-        }
-    };
-    let names = below
-        .split(|&byte| byte == b'/')
-        .filter(|name| !name.is_empty());
-    let names: Option<Vec<&str>> = names.map(|name| std::str::from_utf8(name).ok()).collect();
-    let names = names?;
-    (!names.is_empty()).then(|| names.join("."))
-}
-
-fn elements(list: &Expr) -> impl Iterator<Item = &Expr> {
-    let elements: &[Expr] = match list {
-        Expr::List(list) => &list.elts,
-        Expr::Tuple(tuple) => &tuple.elts,
-        _ => &[],
-    };
-    elements.iter().take(256)
 }
 
 /// `os.path.join(…)`, `.joinpath(…)`.

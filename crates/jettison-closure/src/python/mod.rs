@@ -7,9 +7,11 @@
 //! Nothing is imported or run, so what a program puts together from parts that
 //! only running tells is taken as a whole: the package, the directory.
 
+mod calls;
 mod droppable;
 mod evaluate;
 mod finder;
+mod imports;
 mod interpreter;
 mod metadata;
 mod modules;

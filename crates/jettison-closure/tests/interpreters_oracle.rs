@@ -1,4 +1,4 @@
-//! What a real interpreter has imported must be within the reach of what is read off the sources.
+//! What a real interpreter has loaded must be within the reach of what is read off the sources.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -87,15 +87,23 @@ fn entry(path: &Path, kind: EntryKind) -> Entry {
     }
 }
 
+fn tree(entries: &[Entry]) -> Tree {
+    let limits = Limits::default();
+    let mut builder = LayerIndexBuilder::new(Arc::new(Budget::new(&limits)));
+    for (ordinal, entry) in entries.iter().enumerate() {
+        builder.push(entry, ordinal as u32, None).unwrap();
+    }
+    Tree::merge(vec![Arc::new(builder.finish())], &limits).unwrap()
+}
+
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = output.status.success().then_some(output.stdout)?;
+    String::from_utf8(text).ok()
+}
+
 fn python(code: &str) -> Option<String> {
-    let output = Command::new("python3")
-        .args(["-I", "-c", code])
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8(output.stdout).unwrap())
+    output("python3", &["-I", "-c", code])
 }
 
 #[test]
@@ -109,12 +117,7 @@ fn what_is_imported_is_within_reach() {
     let facts: Vec<PathBuf> = facts.lines().map(PathBuf::from).collect();
     let mut entries = vec![entry(&facts[0], EntryKind::File { size_bytes: 1 })];
     walk(&facts[2], &mut entries);
-    let limits = Limits::default();
-    let mut builder = LayerIndexBuilder::new(Arc::new(Budget::new(&limits)));
-    for (ordinal, entry) in entries.iter().enumerate() {
-        builder.push(entry, ordinal as u32, None).unwrap();
-    }
-    let tree = Tree::merge(vec![Arc::new(builder.finish())], &limits).unwrap();
+    let tree = tree(&entries);
     let world = World {
         tree: &tree,
         contents: &Machine,
@@ -151,6 +154,47 @@ fn what_is_imported_is_within_reach() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
+/// npm is the largest program that comes with every Node.
+#[test]
+fn what_is_required_is_within_reach() {
+    let print = "console.log(Object.keys(require.cache).join('\\n'))";
+    let found = ["/usr/lib/node_modules/npm", "/usr/local/lib/node_modules/npm", "/usr/share/nodejs/npm"]
+        .into_iter()
+        .map(|directory| (directory, format!("require('{directory}/lib/npm.js'); require('{directory}/lib/cli/entry.js'); require('{directory}/lib/commands/install.js')")))
+        .find_map(|(directory, code)| Some((directory, output("node", &["-e", &format!("{code}; {print}")])?, code)));
+    let Some((directory, required, code)) = found else {
+        println!("skipped: no node with npm here");
+        return;
+    };
+    let mut entries = vec![entry(
+        Path::new("/usr/bin/node"),
+        EntryKind::File { size_bytes: 1 },
+    )];
+    walk(Path::new(directory), &mut entries);
+    let tree = tree(&entries);
+    let world = World {
+        tree: &tree,
+        contents: &Machine,
+        environment: &BTreeMap::new(),
+        working_directory: &ImagePath::root(),
+    };
+    let files: BTreeSet<ImagePath> = required
+        .lines()
+        .filter(|file| file.starts_with(directory))
+        .map(|file| ImagePath::new(file).unwrap())
+        .collect();
+    let argv = ["node", "-e", &code].map(str::to_owned);
+    let reached = reach(
+        &world,
+        command::edges(&world, &argv),
+        &files,
+        &mut BTreeMap::new(),
+    );
+    println!("{} files, required by npm", files.len());
+    let missing: Vec<&ImagePath> = files.difference(&reached).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 /// Which of the files are led to, from the edges given and from each other; families with all that is in them.
 fn reach(
     world: &World,
@@ -170,7 +214,7 @@ fn reach(
             _ => files.get(&edge.to).cloned().into_iter().collect(),
         };
         for path in led_to {
-            if !reached.insert(path.clone()) || !path.as_bytes().ends_with(b".py") {
+            if !reached.insert(path.clone()) || path.as_bytes().ends_with(b".so") {
                 continue;
             }
             let node = world.tree.get(path.as_bytes()).unwrap();
