@@ -2,6 +2,8 @@
 //! Docker, and what `docker export` writes must be what the tree says.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "support/engine.rs"]
+mod engine;
 mod support;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,6 @@ use jettison_image::{
     LayerWriter, Limits, Metadata, NewImage, NewLayer, Node, NodeKind, Reference, Schema,
     Timestamp, Tree,
 };
-use support::run;
 
 /// Layer sets: one string a layer, one line an entry, as in the crate's own
 /// tests. Everything lies below `t`, since a container adds names of its own.
@@ -238,25 +239,16 @@ fn of_export(export: &[u8]) -> BTreeMap<String, String> {
     lines
 }
 
-fn docker(arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
-    run("docker", arguments, input)
-}
-
 #[test]
 fn a_real_engine_shows_the_same_tree() {
-    match docker(&["info", "--format", "{{.Driver}}"], b"") {
-        Ok(driver) if driver.starts_with(b"overlay") => {}
-        Ok(driver) => {
-            let driver = String::from_utf8_lossy(&driver).trim().to_owned();
-            return eprintln!("skipped: Docker's storage is {driver}, not an overlay");
-        }
-        Err(error) => return eprintln!("skipped: no Docker engine: {error}"),
+    if let Err(missing) = engine::overlay() {
+        return eprintln!("skipped: {missing}");
     }
     let name = format!("jettison-tree-oracle:{}", std::process::id());
     let layers = together();
     let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
     let (archive, tree) = make(&layers, &name);
-    let export = export(&archive, &name).unwrap();
+    let export = engine::export(&archive, &name).unwrap();
     let wrong = differences(&of_tree(&tree), &of_export(&export));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -278,19 +270,6 @@ fn together() -> Vec<String> {
         }
     }
     layers
-}
-
-fn export(archive: &[u8], name: &str) -> Result<Vec<u8>, String> {
-    docker(&["load", "-q"], archive)?;
-    let created = docker(&["create", name, "/none"], b"");
-    let exported = created.and_then(|id| {
-        let id = String::from_utf8_lossy(&id).trim().to_owned();
-        let exported = docker(&["export", &id], b"");
-        docker(&["rm", &id], b"")?;
-        exported
-    });
-    docker(&["rmi", name], b"")?;
-    exported
 }
 
 fn differences(ours: &BTreeMap<String, String>, theirs: &BTreeMap<String, String>) -> Vec<String> {
