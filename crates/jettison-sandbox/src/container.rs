@@ -98,6 +98,7 @@ impl Container {
             shm_bytes: spec.limits.shm_bytes.unwrap_or(SHM_BYTES),
             terminal: spec.terminal,
             trace: spec.trace,
+            volumes_of: spec.volumes_of,
             host_resolv_conf: Some(PathBuf::from("/etc/resolv.conf")),
         };
         let streams = [&spec.stdin, &spec.stdout, &spec.stderr];
@@ -119,6 +120,11 @@ impl Container {
             output_bytes,
             _root: root.map(|root| Arc::clone(&root.prepared)),
         })
+    }
+
+    /// Its number in the sandbox.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// Twelve hexadecimal digits; also the default host name.
@@ -272,8 +278,9 @@ impl Container {
         }
     }
 
-    /// What it created, changed and removed in its root so far, in path order;
-    /// without what was mounted, and without the mount points made for that.
+    /// What it created, changed and removed in its root and what it created and
+    /// changed in its volumes so far, in path order; without other mounts, and
+    /// without the mount points made for them.
     pub fn written(&self) -> Result<Vec<Written>, Error> {
         let (_, fds) = self
             .link

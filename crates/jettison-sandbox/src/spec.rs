@@ -35,6 +35,10 @@ pub struct ContainerSpec {
     pub hosts: Vec<(String, Ipv4Addr)>,
     /// What is mounted besides the standard mounts, in this order.
     pub mounts: Vec<Mount>,
+    /// The [`crate::Container::id`] of a container that has ended and is not
+    /// dropped: volumes are what it left there, in the place of fresh copies.
+    /// Its mounts must be the same ones in the same order.
+    pub volumes_of: Option<u64>,
     /// Bounds on what it may use.
     pub limits: ResourceLimits,
     /// Standard input.
@@ -64,6 +68,7 @@ impl Default for ContainerSpec {
             address: None,
             hosts: Vec::new(),
             mounts: Vec::new(),
+            volumes_of: None,
             limits: ResourceLimits::default(),
             stdin: Stdio::Null,
             stdout: Stdio::Capture,
@@ -206,6 +211,13 @@ pub enum MountSource {
     /// What the image has at the target, copied, as an anonymous volume
     /// (`VOLUME`) does.
     ImageVolume,
+}
+
+impl MountSource {
+    /// True for a copy that the container may keep writing to.
+    pub(crate) fn is_volume(&self) -> bool {
+        matches!(self, Self::HostCopy(_) | Self::ImageVolume)
+    }
 }
 
 /// Bounds on what a container may use.

@@ -248,3 +248,21 @@ fn commands_and_scripts_are_starts_and_questions_of_their_own() {
     home.verify("box", "less", &script)
         .says(1, &["exit code 1"]);
 }
+
+#[test]
+fn what_a_program_left_in_its_volume_is_met_again() {
+    let Some(home) = Home::new() else { return };
+    let program = "[ -e /v/there ] && cat /migrations; echo 1 > /v/there; \
+                   exec httpd -f -p 8080 -h /www";
+    let config = json!({"Cmd": ["sh", "-c", program], "Env": ["PATH=/bin"],
+        "ExposedPorts": {"8080/tcp": {}}, "Volumes": {"/v": {}}});
+    let page = ("www/index.html", "hello\n");
+    home.image("old", &config, &[page, ("migrations", "none\n")]);
+    home.image("new", &config, &[page]);
+    home.verify("old", "old", &[]).says(0, &["verdict: whole"]);
+    let words = [
+        "on the volumes that the plain start left",
+        "can't open '/migrations'",
+    ];
+    home.verify("old", "new", &[]).says(1, &words);
+}

@@ -35,6 +35,11 @@ pub(super) fn compare(
     let sit = |examinee, wanted: &dyn Fn(usize) -> bool| {
         examiner.sit_some(examinee, schedule, Traced::No, wanted)
     };
+    // Two traced runs of the original tell what a third would touch anew.
+    let again = match before.as_ref().is_some_and(Sitting::is_traced) {
+        true => Traced::Yes,
+        false => Traced::No,
+    };
     let all = |_: usize| true;
     let first = match before {
         Some(sitting) => sitting,
@@ -42,7 +47,8 @@ pub(super) fn compare(
     };
     let judged = sit(candidate, &all)?;
     thread::sleep((first.ended + APART).saturating_duration_since(Instant::now()));
-    let mut originals = vec![first, sit(original, &all)?];
+    let second = examiner.sit_some(original, schedule, again, all)?;
+    let mut originals = vec![first, second];
     let mut notes = schedule.notes.clone();
     let mut found = hold_all(schedule, &originals, &judged);
     for round in 0..FURTHER {

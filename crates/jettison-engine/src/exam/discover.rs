@@ -10,16 +10,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jettison_plan::{Action, Expectation, Origin, Probe};
+use jettison_sandbox::Container;
 
 use super::crawl::crawl;
 use super::life::{Life, STOP_GRACE};
+use super::noise::excerpt;
 use super::reply::{Reply, Shape};
 use super::schedule::{Question, Schedule, Start, Variation, Words};
-use super::sit::{alone, sit};
+use super::sit::{Sat, alone, sit};
 use super::talk::recognise;
 use super::{ExamError, Examinee, Examiner, shown};
 use crate::progress::ProgressItem;
 use crate::prove::{Companions, MOST_PORTS, POLL, RunError, SETTLE, State, run_error, settle};
+use crate::surroundings::Volume;
 
 /// A program that only says how it is used has done so by then.
 const HELP: Duration = Duration::from_secs(5);
@@ -61,6 +64,9 @@ pub(super) fn discover(
         let is_first = schedule.starts.is_empty();
         let start = discovery.start(words, is_first, &mut schedule.notes)?;
         schedule.starts.push(start);
+        if is_first {
+            discovery.restart(&mut schedule)?;
+        }
     }
     if schedule.starts.is_empty() {
         return Err(ExamError::NoProgram);
@@ -144,7 +150,7 @@ impl Discovery<'_> {
         start.ports = self.ports(&life)?;
         start.took = life.begin.elapsed();
         for probe in rest.iter().filter(|probe| probe.action != Action::Stop) {
-            self.item.say(&shown(&[probe.to_string()]));
+            self.item.say(&excerpt(&probe.to_string()));
             let reply = self.patiently(&life, probe)?;
             self.check_shell(probe, &reply)?;
             start.questions.push(question(probe.clone(), reply.shape()));
@@ -184,6 +190,7 @@ impl Discovery<'_> {
             words,
             variation: Variation::default(),
             questions: Vec::new(),
+            on_volumes: false,
             is_about_itself: false,
             ends: false,
             ports: Vec::new(),
@@ -303,11 +310,7 @@ impl Discovery<'_> {
         let Some(plain) = schedule.starts.first().cloned() else {
             return Ok(());
         };
-        if plain
-            .questions
-            .iter()
-            .all(|question| !question.expected.is_an_answer())
-        {
+        if !plain.is_answered() {
             return Ok(());
         }
         for variation in self.original.premises.variations() {
@@ -324,19 +327,41 @@ impl Discovery<'_> {
             let runner = self.examiner.runner(self.original, self.services, &start);
             let timeout = self.examiner.request.timeout;
             let facts = &self.original.facts;
-            let sat = sit(&runner, facts, &start, timeout, self.item)?;
-            let mut pairs = start.questions.iter().zip(&sat.replies);
-            let odd = pairs.find(|(question, (reply, _))| reply.shape() != question.expected);
-            match odd {
-                None => schedule.starts.push(start),
-                Some((question, (reply, _))) => schedule.notes.push(format!(
-                    "left out, since the original does not bear it: {} ({}: {})",
-                    start.label,
-                    question.probe,
-                    reply.shape()
-                )),
+            match sit(&runner, facts, &start, timeout, self.item, false) {
+                Ok(sat) => take_what_is_borne(start, &sat, schedule),
+                // A user that this sandbox cannot give says nothing about the image.
+                Err(error) => {
+                    let left_out = format!("left out: {}: {error}", start.label);
+                    schedule.notes.push(left_out);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// The first start again on the volumes that it left: a database that was
+    /// initialised takes another way than one that was not.
+    fn restart(&self, schedule: &mut Schedule) -> Result<(), ExamError> {
+        let writes = |volume: &Volume| !volume.read_only;
+        let own = &self.examiner.request.surroundings.volumes;
+        let has_volumes = !self.original.run.volumes.is_empty() || own.iter().any(writes);
+        let Some(plain) = schedule.starts.first().cloned() else {
+            return Ok(());
+        };
+        if !has_volumes || plain.ends || !plain.is_answered() {
+            return Ok(());
+        }
+        let mut start = plain.clone();
+        start.on_volumes = true;
+        start.label = "on the volumes that the plain start left".to_owned();
+        self.item.say(&start.label);
+        let timeout = self.examiner.request.timeout;
+        let facts = &self.original.facts;
+        let mut runner = self.examiner.runner(self.original, self.services, &plain);
+        let first = sit(&runner, facts, &plain, timeout, self.item, true)?;
+        runner.spec.volumes_of = first.kept.as_deref().map(Container::id);
+        let sat = sit(&runner, facts, &start, timeout, self.item, false)?;
+        take_what_is_borne(start, &sat, schedule);
         Ok(())
     }
 
@@ -385,6 +410,22 @@ impl Discovery<'_> {
             schedule.starts.push(start);
         }
         Ok(())
+    }
+}
+
+/// A start that the original answers as it answers the plain one is asked of
+/// others too.
+fn take_what_is_borne(start: Start, sat: &Sat, schedule: &mut Schedule) {
+    let mut pairs = start.questions.iter().zip(&sat.replies);
+    let odd = pairs.find(|(question, (reply, _))| reply.shape() != question.expected);
+    match odd {
+        None => schedule.starts.push(start),
+        Some((question, (reply, _))) => schedule.notes.push(format!(
+            "left out, since the original does not bear it: {} ({}: {})",
+            start.label,
+            question.probe,
+            reply.shape()
+        )),
     }
 }
 

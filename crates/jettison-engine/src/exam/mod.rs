@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use jettison_image::{Image, RunConfig};
 use jettison_plan::{Comparison, Probe, Subject, words};
-use jettison_sandbox::{Options, Profile, Root, Sandbox, Tracing};
+use jettison_sandbox::{Container, Options, Profile, Root, Sandbox, Tracing};
 
 use crate::Context;
 use crate::build::{exposed_ports, healthcheck_argv};
@@ -217,9 +217,10 @@ impl Examiner {
             .progress
             .begin("asking the running program", None);
         let services = self.services.start(&self.sandbox, &self.context)?;
-        let mut starts = Vec::new();
+        let needed = schedule.needed(wanted);
+        let mut starts: Vec<Option<sit::Sat>> = Vec::new();
         for (number, start) in schedule.starts.iter().enumerate() {
-            if !wanted(number) {
+            if !needed[number] {
                 starts.push(None);
                 continue;
             }
@@ -228,8 +229,16 @@ impl Examiner {
             if traced == Traced::Yes {
                 runner.spec.trace = Tracing::On;
             }
+            let before = starts.last_mut().and_then(Option::as_mut);
+            let kept = before.and_then(|sat| sat.kept.take());
+            runner.spec.volumes_of = kept.as_deref().map(Container::id);
+            let keeps = schedule
+                .starts
+                .get(number + 1)
+                .is_some_and(|next| next.on_volumes);
             let timeout = self.request.timeout;
-            let sat = sit::sit(&runner, &examinee.facts, start, timeout, item.as_ref())?;
+            let item = item.as_ref();
+            let sat = sit::sit(&runner, &examinee.facts, start, timeout, item, keeps)?;
             starts.push(Some(sat));
         }
         Ok(Sitting {

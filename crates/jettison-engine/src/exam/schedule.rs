@@ -29,6 +29,8 @@ pub struct Start {
     pub variation: Variation,
     /// What is asked; the first question is always the start itself.
     pub questions: Vec<Question>,
+    /// It starts on the volumes that the plain start left.
+    pub(crate) on_volumes: bool,
     /// It asks the program about itself (`--help`): no proof that it works.
     pub(crate) is_about_itself: bool,
     /// It ends by itself, and is waited for.
@@ -72,6 +74,17 @@ impl Schedule {
         self.starts.iter().map(|start| start.questions.len()).sum()
     }
 
+    /// The starts that belong to the wanted ones: what a start leaves in its
+    /// volumes is needed by the one that starts on them.
+    pub(crate) fn needed(&self, wanted: impl Fn(usize) -> bool) -> Vec<bool> {
+        let starts = self.starts.iter().enumerate();
+        let mut needed: Vec<bool> = starts.map(|(number, _)| wanted(number)).collect();
+        for number in 1..needed.len() {
+            needed[number - 1] |= needed[number] && self.starts[number].on_volumes;
+        }
+        needed
+    }
+
     /// True when nothing is asked.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -82,6 +95,12 @@ impl Start {
     /// Program and arguments for an image with this configuration.
     pub fn argv(&self, run: &RunConfig) -> Vec<String> {
         self.words.argv(run)
+    }
+
+    /// True when at least one question was answered at all.
+    pub(crate) fn is_answered(&self) -> bool {
+        let mut expected = self.questions.iter().map(|question| question.expected);
+        expected.any(Shape::is_an_answer)
     }
 }
 

@@ -1,16 +1,18 @@
 //! One image sits one examination: every start of the schedule, every question
 //! of each start.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jettison_plan::{Action, Trace};
+use jettison_sandbox::Container;
 
 use super::files::Files;
 use super::life::{Facts, Life, STOP_GRACE};
 use super::reply::{Reply, Shape};
 use super::schedule::{Question, Start};
 use crate::progress::ProgressItem;
-use crate::prove::{RunError, Runner};
+use crate::prove::{RunError, Runner, run_error};
 
 /// A program that opens no port and does not end is listened to this long.
 const LISTENED: Duration = Duration::from_secs(3);
@@ -38,6 +40,8 @@ pub(crate) struct Sat {
     pub(crate) files: Files,
     /// What was touched, by question.
     pub(crate) traces: Vec<(String, Trace)>,
+    /// The ended container, where another start needs its volumes.
+    pub(crate) kept: Option<Arc<Container>>,
 }
 
 impl Sitting {
@@ -49,6 +53,11 @@ impl Sitting {
                 .iter()
                 .map(|(label, trace)| (label.as_str(), trace))
         })
+    }
+
+    /// True when it was recorded what was touched.
+    pub fn is_traced(&self) -> bool {
+        self.traces().next().is_some()
     }
 
     /// Everything that was touched, as one trace.
@@ -87,11 +96,13 @@ pub(super) fn sit(
     start: &Start,
     timeout: Duration,
     item: &dyn ProgressItem,
+    keeps: bool,
 ) -> Result<Sat, RunError> {
     let mut sat = Sat {
         replies: Vec::new(),
         files: Files::new(),
         traces: Vec::new(),
+        kept: None,
     };
     let life = match Life::start(runner, facts, timeout)? {
         Ok(life) => life,
@@ -154,6 +165,9 @@ pub(super) fn sit(
     sat.replies.push((life.said(ended_by_itself), ready));
     sat.replies.extend(replies);
     sat.files = life.files()?;
+    if keeps {
+        sat.kept = life.running.keep().map_err(run_error)?;
+    }
     Ok(sat)
 }
 

@@ -9,7 +9,7 @@ use super::schedule::Variation;
 /// Far from where images are made, without summer time.
 const ZONE: &str = "Asia/Tokyo";
 /// Belongs to nobody; group 0, as platforms do that give users of their own.
-const USER: &str = "1000680000:0";
+const USER: &str = "12345:0";
 
 /// What of an image variations depend on.
 #[derive(Debug, Clone, Default)]

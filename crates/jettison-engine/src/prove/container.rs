@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jettison_plan::Trace;
@@ -38,7 +39,7 @@ impl Runner for SandboxRunner<'_> {
         };
         let container = started.map_err(run_error)?;
         Ok(Box::new(Judged {
-            container,
+            container: Arc::new(container),
             stop_signal: self.stop_signal,
             traced: spec.trace != Tracing::Off,
         }))
@@ -46,7 +47,7 @@ impl Runner for SandboxRunner<'_> {
 }
 
 struct Judged {
-    container: Container,
+    container: Arc<Container>,
     stop_signal: i32,
     traced: bool,
 }
@@ -108,6 +109,14 @@ impl Running for Judged {
 
     fn written(&self) -> io::Result<Vec<Written>> {
         self.container.written().map_err(io::Error::other)
+    }
+
+    fn keep(&self) -> io::Result<Option<Arc<Container>>> {
+        const KILL: i32 = 9;
+        self.container
+            .stop(KILL, CONNECT)
+            .map_err(io::Error::other)?;
+        Ok(Some(Arc::clone(&self.container)))
     }
 
     fn take_trace(&self) -> io::Result<Option<Trace>> {

@@ -3,10 +3,11 @@
 
 use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jettison_plan::Trace;
-use jettison_sandbox::Written;
+use jettison_sandbox::{Container, Written};
 
 /// Starts programs of one image in its surroundings, each from the image's
 /// pristine files.
@@ -35,6 +36,11 @@ pub(crate) trait Running {
     /// What it created, changed and removed in its root, mounts aside.
     fn written(&self) -> io::Result<Vec<Written>> {
         Ok(Vec::new())
+    }
+
+    /// Ends it and keeps what it wrote into its volumes, for another to start on.
+    fn keep(&self) -> io::Result<Option<Arc<Container>>> {
+        Ok(None)
     }
 
     /// What its programs touched since this was last asked; none where that

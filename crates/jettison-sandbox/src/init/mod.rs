@@ -9,7 +9,7 @@ mod kernel;
 mod mounts;
 mod privileges;
 mod program;
-mod resolve;
+pub(crate) mod resolve;
 mod terminal;
 mod user;
 
@@ -37,6 +37,8 @@ pub(crate) struct Place {
     pub(crate) root: Option<PathBuf>,
     /// The container's own directory.
     pub(crate) directory: PathBuf,
+    /// Of another container, whose volumes it takes over.
+    pub(crate) volumes: Option<PathBuf>,
     /// The machine's root.
     pub(crate) host: PathBuf,
     pub(crate) tier: Tier,

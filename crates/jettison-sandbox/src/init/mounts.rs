@@ -132,6 +132,12 @@ fn provide(
     shown: &str,
 ) -> Result<std::path::PathBuf, Failure> {
     let failed = |e: std::io::Error| Failure::step(format!("copying the content of {shown}"), e);
+    if let Some(volumes) = &place.volumes
+        && wanted.source.is_volume()
+        && let Some(name) = scratch.file_name()
+    {
+        return Ok(volumes.join(name));
+    }
     match &wanted.source {
         MountSource::HostCopy(path) => {
             copy_tree(&below(&place.host, path), scratch)

@@ -59,6 +59,27 @@ impl Supervisor<'_> {
             .unwrap_or_else(|| self.layout.base.join(&name))
     }
 
+    /// Where an ended container's volumes lie: in its own directory, or in that
+    /// of the one whose volumes it took over.
+    pub(crate) fn volumes(&self, container: u64) -> Result<PathBuf, Failure> {
+        let mut id = container;
+        // Each took over from one that was started before it.
+        loop {
+            let contained = self.containers.get(&id).ok_or_else(Failure::ended)?;
+            if contained.running && id == container {
+                let busy = io::Error::from_raw_os_error(libc::EBUSY);
+                return Err(Failure::step(
+                    "taking over the volumes of a container",
+                    busy,
+                ));
+            }
+            match contained.request.volumes_of {
+                Some(before) if before < id => id = before,
+                _ => return Ok(contained.directory.clone()),
+            }
+        }
+    }
+
     pub(crate) fn start(
         &mut self,
         mut request: StartRequest,
@@ -78,6 +99,7 @@ impl Supervisor<'_> {
         let place = Place {
             root: request.root.map(|root| self.root_directory(root)),
             directory: directory.clone(),
+            volumes: request.volumes_of.map(|id| self.volumes(id)).transpose()?,
             host: self.layout.host.clone(),
             tier: self.setup.tier,
         };
@@ -315,6 +337,7 @@ impl Supervisor<'_> {
         let place = Place {
             root: first.root.map(|root| self.root_directory(root)),
             directory: contained.directory.clone(),
+            volumes: None,
             host: self.layout.host.clone(),
             tier: self.setup.tier,
         };

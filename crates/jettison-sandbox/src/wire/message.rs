@@ -109,6 +109,7 @@ pub(crate) struct StartRequest {
     pub(crate) shm_bytes: u64,
     pub(crate) terminal: Option<TerminalSize>,
     pub(crate) trace: Tracing,
+    pub(crate) volumes_of: Option<u64>,
     /// The machine's `/etc/resolv.conf`, for containers that share its network.
     pub(crate) host_resolv_conf: Option<PathBuf>,
 }
@@ -226,6 +227,7 @@ wire_struct!(StartRequest {
     shm_bytes,
     terminal,
     trace,
+    volumes_of,
     host_resolv_conf,
 });
 wire_struct!(ExecRequest {

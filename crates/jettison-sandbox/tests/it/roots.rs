@@ -257,9 +257,23 @@ fn volumes_are_copies_and_read_only_is_read_only() {
     );
     assert_eq!(err.matches("Read-only file system").count(), 2, "{err}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "original");
-    assert_eq!(container.written().unwrap(), []);
+    let paths = |container: &jettison_sandbox::Container| -> Vec<String> {
+        let written = container.written().unwrap().into_iter();
+        written.map(|w| w.path.into_string().unwrap()).collect()
+    };
+    assert_eq!(paths(&container), ["data/seed", "mnt/dir/config"]);
     let (_, out, _) = run(&sandbox, &root, &sh("cat /data/seed"));
     assert_eq!(out, "from the image");
+    // Started again on what it left.
+    let again = ContainerSpec {
+        args: sh("cat /data/seed /mnt/dir/config; echo z > /data/more").args,
+        volumes_of: Some(container.id()),
+        ..spec
+    };
+    let again = sandbox.start(&root, &again).unwrap();
+    let (_, out, err) = finish(&again);
+    assert_eq!(out, "y\nchanged\n", "{err}");
+    assert_eq!(paths(&again), ["data/more", "data/seed", "mnt/dir/config"]);
 }
 
 #[test]
