@@ -40,12 +40,19 @@ impl Comparison {
         self.starts.iter().flat_map(|start| &start.probes)
     }
 
-    /// The first probe that shows a difference, and the start it belongs to.
+    /// The first probe that shows a difference, and the start it belongs to. A
+    /// request that shows it tells more than the log of the program that was
+    /// asked.
     pub fn first_difference(&self) -> Option<(&ComparedStart, &ComparedProbe)> {
-        self.starts.iter().find_map(|start| {
-            let differs = |probe: &&ComparedProbe| !probe.differences.is_empty();
-            Some((start, start.probes.iter().find(differs)?))
-        })
+        let logs = ["stdout", "stderr", "files"];
+        let tells = |difference: &Difference| !logs.contains(&difference.part.as_str());
+        let first = |which: &dyn Fn(&ComparedProbe) -> bool| {
+            self.starts
+                .iter()
+                .find_map(|start| Some((start, start.probes.iter().find(|probe| which(probe))?)))
+        };
+        first(&|probe| probe.differences.iter().any(tells))
+            .or_else(|| first(&|probe| !probe.differences.is_empty()))
     }
 }
 

@@ -205,7 +205,7 @@ fn a_tool_is_compared_by_what_it_says_and_how_it_ends() {
         ran.says(code, words);
     };
     check("same", "same", 0, &["verdict: whole"]);
-    check("stderr", "silent", 1, &["stderr", "/quiet: No such file"]);
+    check("stderr", "silent", 1, &["stderr", "can't open '/quiet'"]);
     check("code", "code", 1, &["exit code 1"]);
 }
 

@@ -120,9 +120,11 @@ impl Discovery<'_> {
             }
         };
         let needs_port = !facts.exposed.is_empty() || asked.iter().any(needs_port);
-        let patience = match needs_port || is_to_end || start.words != Words::Own {
-            true => timeout,
-            false => timeout.min(SETTLE),
+        // A command that a person names may have long to do, and end then.
+        let patience = match (needs_port || is_to_end, &start.words) {
+            (true, _) => timeout,
+            (false, Words::Command(_)) => (timeout / 2).max(SETTLE),
+            (false, Words::Own) => timeout.min(SETTLE),
         };
         let state = settle(life.running.as_ref(), life.begin, patience, is_to_end)?;
         start.took = life.begin.elapsed();
@@ -148,7 +150,10 @@ impl Discovery<'_> {
         }
         start.questions.push(question(start_probe, Shape::Running));
         start.ports = self.ports(&life)?;
-        start.took = life.begin.elapsed();
+        start.took = match start.ports.is_empty() {
+            true => Duration::ZERO,
+            false => life.begin.elapsed(),
+        };
         for probe in rest.iter().filter(|probe| probe.action != Action::Stop) {
             self.item.say(&excerpt(&probe.to_string()));
             let reply = self.patiently(&life, probe)?;

@@ -184,7 +184,11 @@ fn differs(original: &str, candidate: &str) -> Finding {
                 .nth(60)
                 .map_or(0, |(at, _)| at);
             let rest = |text: &str| text.get(from..).unwrap_or(text).to_owned();
-            Finding::Differs(excerpt(&rest(left)), excerpt(&rest(right)))
+            let shown = |text: String| match text.trim().is_empty() {
+                true => "nothing".to_owned(),
+                false => excerpt(&text),
+            };
+            Finding::Differs(shown(rest(left)), shown(rest(right)))
         }
         None => Finding::Differs(end(original, candidate), end(candidate, original)),
     }
