@@ -242,7 +242,7 @@ fn commands_and_scripts_are_starts_and_questions_of_their_own() {
     home.verify("box", "less", &flags)
         .says(1, &["start with cat /data"]);
     fs::write(home.0.path().join("script"), "id -u\ncat /data\n").unwrap();
-    let script = ["--cmd", "sleep 60", "--probe-script", "script"];
+    let script = ["--cmd", "httpd -f -p 8080", "--probe-script", "script"];
     home.verify("box", "box", &script)
         .says(0, &["verdict: whole"]);
     home.verify("box", "less", &script)

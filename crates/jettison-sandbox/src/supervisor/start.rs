@@ -196,12 +196,16 @@ impl Supervisor<'_> {
         if private && let Some(address) = contained.request.address {
             self.links += 1;
             let link = self.links;
-            Changes::new()
+            let joined = Changes::new()
                 .pair(link, pid, address)
                 .up(link)
                 .neighbour_route(link, address)
-                .apply()
-                .map_err(|e| Failure::step("joining the container's network (veth)", e))?;
+                .apply();
+            if let Err(e) = joined {
+                // A child that has failed meanwhile knows better why.
+                let failed = Failure::step("joining the container's network (veth)", e);
+                return Err(self.follow(ours).err().unwrap_or(failed));
+            }
         }
         // It waits for this before it touches its network.
         let _ = ours.send(&0_u8, &[]);

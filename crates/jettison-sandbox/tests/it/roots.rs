@@ -30,7 +30,10 @@ fn links_do_not_lead_mounts_out_of_the_root() {
             return;
         };
         let error = result.unwrap_err();
-        assert!(matches!(&error, Error::Root { path, .. } if path == &format!("/{name}")));
+        assert!(
+            matches!(&error, Error::Root { path, .. } if path == &format!("/{name}")),
+            "{name}: {error:?}"
+        );
     }
     // Led elsewhere, but inside the root.
     let root = root_with(&sandbox, |root| {
