@@ -48,7 +48,8 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     let listed: Vec<_> = work.listed.difference(&work.seen).copied().collect();
     for id in listed {
         work.seen.insert(id);
-        let Some(directory) = tree.at(id).filter(|&node| !is_general(work, node)) else {
+        let is_open = |&node: &Node<'_>| !is_general(work, node) && !holds_a_unit(work, node);
+        let Some(directory) = tree.at(id).filter(is_open) else {
             continue;
         };
         siblings(work, directory, None, "was listed by a probe");
@@ -61,7 +62,8 @@ pub(crate) fn apply(work: &mut Work<'_>) {
         let Some(directory) = file.parent().filter(|_| !work.named.contains(&id)) else {
             continue;
         };
-        if is_general(work, directory) || is_shared_library(file) {
+        let comes_whole = work.facts.installed.unit(&file.path()).is_some();
+        if comes_whole || is_general(work, directory) || is_shared_library(file) {
             continue;
         }
         if let Some(extension) = extension(file.name()) {
@@ -105,6 +107,12 @@ fn siblings<'a>(work: &mut Work<'a>, directory: Node<'a>, of: Option<&[u8]>, why
     };
     let reason = Reason::because(ReasonKind::Family, file_path(directory), why);
     work.keep_in_doubt(members, &reason, (&what, why, None));
+}
+
+/// True for directories of modules: their units say what belongs together.
+fn holds_a_unit(work: &Work<'_>, directory: Node<'_>) -> bool {
+    let mut files = directory.children().filter(|node| node.is_file());
+    files.any(|file| work.facts.installed.unit(&file.path()).is_some())
 }
 
 /// True where a neighbour says nothing: directories of every kind of thing,

@@ -9,6 +9,7 @@ use jettison_closure::{
 };
 use jettison_image::{Follow, ImagePath, Node};
 use jettison_packages::droppable::Class;
+use jettison_packages::installed::UnitKind;
 use jettison_plan::{Generosity, Reason, ReasonKind};
 
 use crate::Facts;
@@ -114,7 +115,7 @@ impl<'a> Work<'a> {
         let (what, because, saved_by) = doubt;
         let (mut files, mut size_bytes) = (0, 0);
         for node in nodes {
-            if self.keeping.keep(node, reason.clone()) && node.is_file() {
+            if self.keeping.keep_loosely(node, reason.clone()) && node.is_file() {
                 files += 1;
                 size_bytes += if node.is_first_link() {
                     node.size_bytes()
@@ -177,23 +178,49 @@ pub(crate) fn run(work: &mut Work<'_>) {
     while let Some(node) = work.keeping.next_fresh() {
         if node.link_target().is_some() {
             let reason = Reason::because(ReasonKind::Needed, file_path(node), "links to it");
-            work.keeping.keep_path(node.path(), Follow::All, &reason);
+            let firmly = work.keeping.is_firm(node);
+            work.keeping
+                .keep_path_as(node.path(), Follow::All, &reason, firmly);
         } else if node.is_file() {
-            for (by, edge) in leads(work, node) {
-                take(work, &by, &edge);
+            let firmly = work.keeping.is_firm(node) && !is_general(work, node);
+            let (edges, is_compiled) = leads(work, node);
+            for (by, edge) in edges {
+                // What stands in a program as text is a guess.
+                let is_guess = is_compiled
+                    && matches!(edge.how, How::Names | How::Family | How::Runs)
+                    || edge.detail.starts_with("may ");
+                let is_uncertain =
+                    is_guess || matches!(edge.how, How::Runs | How::Names | How::Family);
+                if firmly || !is_uncertain {
+                    take(work, &by, &edge, firmly && !is_guess);
+                }
             }
         }
     }
 }
 
+/// True for modules that know of every tool there is: those of a standard
+/// library, and of the system's own packages. What they name says nothing about
+/// the application; what they import and load does.
+fn is_general(work: &Work<'_>, node: Node<'_>) -> bool {
+    let installed = work.facts.installed;
+    let unit = installed.unit(&node.path());
+    unit.is_some_and(|unit| {
+        matches!(
+            installed.units()[unit].kind,
+            UnitKind::SystemPackage | UnitKind::StandardLibrary
+        )
+    })
+}
+
 /// What one file leads to.
-fn leads(work: &mut Work<'_>, node: Node<'_>) -> Vec<(ImagePath, Edge)> {
+fn leads(work: &mut Work<'_>, node: Node<'_>) -> (Vec<(ImagePath, Edge)>, bool) {
     let Some(node) = work.facts.tree.at(node.id()) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let contents = work.facts.contents;
     let Ok(head) = contents.read(node, HEAD) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let is_compiled = head.starts_with(b"\x7fELF");
     let most = if is_compiled {
@@ -202,10 +229,10 @@ fn leads(work: &mut Work<'_>, node: Node<'_>) -> Vec<(ImagePath, Edge)> {
         MOST_TEXT
     };
     if node.size_bytes() > most {
-        return Vec::new();
+        return (Vec::new(), false);
     }
     let Ok(data) = contents.read(node, most) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let path = node.path();
     let world = work.world;
@@ -222,15 +249,15 @@ fn leads(work: &mut Work<'_>, node: Node<'_>) -> Vec<(ImagePath, Edge)> {
             edges.extend(mine(compiled::edges_of(&work.loader, node, &facts)));
             edges.extend(mine(companions::of(&world, &facts)));
         }
-        return edges;
+        return (edges, true);
     }
     let mut edges = any::edges(&world, node, &data);
     edges.extend(config::edges(&world, node, &data));
-    mine(edges)
+    (mine(edges), false)
 }
 
 /// Keeps what an edge leads to, in the way that it asks for.
-fn take(work: &mut Work<'_>, by: &ImagePath, edge: &Edge) {
+fn take(work: &mut Work<'_>, by: &ImagePath, edge: &Edge, firmly: bool) {
     let by = document_path(by);
     let kind = match edge.how {
         How::Companion => ReasonKind::Companion,
@@ -238,11 +265,14 @@ fn take(work: &mut Work<'_>, by: &ImagePath, edge: &Edge) {
         _ => ReasonKind::Needed,
     };
     let reason = Reason::because(kind, by.clone(), edge.detail.clone());
-    let Some(end) = work.keeping.keep_path(&edge.to, Follow::All, &reason) else {
+    let end = work
+        .keeping
+        .keep_path_as(&edge.to, Follow::All, &reason, firmly);
+    let Some(end) = end else {
         return;
     };
     match edge.how {
-        How::Runs | How::Interpreter => {
+        How::Runs | How::Interpreter if firmly => {
             work.reached.insert(end.id());
         }
         How::Names => {
@@ -252,11 +282,6 @@ fn take(work: &mut Work<'_>, by: &ImagePath, edge: &Edge) {
             let what = format!("{}/", end.path().display());
             let because = format!("{by}: {}", edge.detail);
             work.keep_in_doubt(end.subtree(), &reason, (&what, &because, None));
-        }
-        How::Companion if end.is_directory() => {
-            for node in end.subtree() {
-                work.keeping.keep(node, reason.clone());
-            }
         }
         _ => {}
     }

@@ -70,6 +70,9 @@ fn programs(work: &mut Work<'_>) {
         let Some(node) = tree.at(id).filter(|&node| work.keeping.has(node)) else {
             continue;
         };
+        if is_library(node) {
+            continue;
+        }
         let is_started = work.started.contains(&id);
         if !is_started && !work.is_open_ended(node) {
             continue;
@@ -79,6 +82,12 @@ fn programs(work: &mut Work<'_>) {
         };
         packages(work, index, node);
     }
+}
+
+/// The dynamic loader is executed with every program, and is none.
+fn is_library(node: Node<'_>) -> bool {
+    let name = node.name();
+    name.starts_with(b"ld-") || name.windows(3).any(|part| part == b".so")
 }
 
 /// A package and what it depends on.
@@ -120,9 +129,14 @@ fn application(work: &mut Work<'_>) {
         }
     }
     let reason = Reason::first(
-        ReasonKind::Asked,
+        ReasonKind::Package,
         "a file of the application: no package owns it",
     );
+    let modules: Vec<_> = members
+        .iter()
+        .copied()
+        .filter(|&node| is_module(node))
+        .collect();
     work.keep_in_doubt(
         members,
         &reason,
@@ -132,6 +146,19 @@ fn application(work: &mut Work<'_>) {
             Some("--drop PATH"),
         ),
     );
+    // A module may be loaded by a computed name, and then does what it says;
+    // scripts that nothing leads to are those of whoever wrote the application.
+    for node in modules {
+        work.keeping.keep(node, reason.clone());
+    }
+}
+
+fn is_module(file: Node<'_>) -> bool {
+    const MODULES: [&str; 9] = ["py", "js", "mjs", "cjs", "ts", "rb", "php", "pl", "pm"];
+    let extension = file.name().rsplit(|&byte| byte == b'.').next();
+    MODULES
+        .iter()
+        .any(|known| extension == Some(known.as_bytes()))
 }
 
 fn is_system(directory: Node<'_>) -> bool {

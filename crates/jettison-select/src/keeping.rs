@@ -13,6 +13,7 @@ use jettison_plan::{FilePath, Reason, ReasonKind};
 pub(crate) struct Keeping<'a> {
     pub(crate) tree: &'a Tree,
     reasons: Vec<Option<Reason>>,
+    firm: Vec<bool>,
     barred: Vec<bool>,
     /// Kept and not yet looked at by whoever follows what files lead to.
     fresh: VecDeque<usize>,
@@ -23,6 +24,7 @@ impl<'a> Keeping<'a> {
         let mut keeping = Self {
             tree,
             reasons: vec![None; tree.len()],
+            firm: vec![false; tree.len()],
             barred: vec![false; tree.len()],
             fresh: VecDeque::new(),
         };
@@ -47,14 +49,33 @@ impl<'a> Keeping<'a> {
     /// Keeps one node and the directories that hold it; true when it is new.
     /// Reasons that begin a chain replace those that only go on from others.
     pub(crate) fn keep(&mut self, node: Node<'a>, reason: Reason) -> bool {
+        self.keep_as(node, reason, true)
+    }
+
+    /// Keeps one node in doubt.
+    pub(crate) fn keep_loosely(&mut self, node: Node<'a>, reason: Reason) -> bool {
+        self.keep_as(node, reason, false)
+    }
+
+    /// True for what is certain to be used.
+    pub(crate) fn is_firm(&self, node: Node<'a>) -> bool {
+        self.firm[node.id()]
+    }
+
+    fn keep_as(&mut self, node: Node<'a>, reason: Reason, firmly: bool) -> bool {
         if self.barred[node.id()] {
             return false;
         }
+        let is_firmer = firmly && !self.firm[node.id()];
+        self.firm[node.id()] |= firmly;
         let known = &mut self.reasons[node.id()];
         match known {
             Some(old) => {
                 if reason.by.is_none() && reason.kind < old.kind {
                     *old = reason;
+                }
+                if is_firmer {
+                    self.fresh.push_back(node.id());
                 }
                 return false;
             }
@@ -84,13 +105,24 @@ impl<'a> Keeping<'a> {
         follow: Follow,
         reason: &Reason,
     ) -> Option<Node<'a>> {
+        self.keep_path_as(path, follow, reason, true)
+    }
+
+    /// Likewise, firmly or in doubt.
+    pub(crate) fn keep_path_as(
+        &mut self,
+        path: impl AsRef<[u8]>,
+        follow: Follow,
+        reason: &Reason,
+        firmly: bool,
+    ) -> Option<Node<'a>> {
         let mut passed: Vec<Node<'a>> = Vec::new();
         let tree = self.tree;
         let mut visit = |node| passed.push(node);
         let end = tree.walk(tree.root(), path.as_ref(), follow, &mut visit);
         let end = match end {
             Ok(node) => {
-                self.keep(node, reason.clone());
+                self.keep_as(node, reason.clone(), firmly);
                 Some(node)
             }
             Err(
@@ -103,7 +135,7 @@ impl<'a> Keeping<'a> {
         for node in passed {
             if !self.has(node) {
                 let way = Reason::because(ReasonKind::OnTheWay, by.clone(), "leads to it");
-                self.keep(node, way);
+                self.keep_as(node, way, firmly);
             }
         }
         end

@@ -28,14 +28,24 @@ pub(crate) fn class(work: &Work<'_>, node: Node<'_>) -> Option<Class> {
 /// more of them than before.
 pub(crate) fn look(work: &mut Work<'_>) -> bool {
     let mut names: BTreeSet<&[u8]> = BTreeSet::new();
+    let mut run: BTreeSet<&[u8]> = BTreeSet::new();
     for (node, _) in work.keeping.kept() {
-        if node.is_file() {
+        if node.is_file() && work.keeping.is_firm(node) {
             names.insert(node.name());
+            let id = node.id();
+            if work.started.contains(&id) || work.executed.contains(&id) {
+                run.insert(node.name());
+            }
         }
     }
     let before = work.read_classes.len();
     for class in Class::ALL {
-        if names.iter().any(|name| class.is_user(name)) {
+        // Package managers come along with many a script that nobody runs.
+        let users = match class {
+            Class::PackageRecords | Class::PackageCaches => &run,
+            _ => &names,
+        };
+        if users.iter().any(|name| class.is_user(name)) {
             work.read_classes.insert(class);
         }
     }

@@ -4,6 +4,7 @@
 //! request may import its neighbour; a compiled program comes file by file.
 
 use jettison_image::{ImagePath, Node};
+use jettison_packages::installed::UnitKind;
 use jettison_plan::{Grain, Reason, ReasonKind};
 
 use crate::follow::Work;
@@ -42,6 +43,10 @@ fn units(work: &mut Work<'_>) {
     let installed = work.facts.installed;
     let tree = work.facts.tree;
     for node in kept_files(work) {
+        // A module that is there in doubt brings what it imports, and no more.
+        if !work.keeping.is_firm(node) {
+            continue;
+        }
         let Some(index) = installed.unit(&node.path()) else {
             continue;
         };
@@ -55,7 +60,13 @@ fn units(work: &mut Work<'_>) {
             .unit_paths(index)
             .filter_map(|path| tree.get(path))
             .collect();
-        keep_needed(work, members, &reason);
+        // A standard library knows of every tool there is; what a person
+        // installed beside it knows of what it uses.
+        let is_general = matches!(
+            unit.kind,
+            UnitKind::SystemPackage | UnitKind::StandardLibrary
+        );
+        keep_needed(work, members, &reason, !is_general);
     }
 }
 
@@ -82,7 +93,7 @@ fn layers(work: &mut Work<'_>) {
             .iter()
             .filter(|other| other.layer() == node.layer());
         for member in members {
-            work.keeping.keep(member, reason.clone());
+            work.keeping.keep_loosely(member, reason.clone());
         }
     }
 }
@@ -99,7 +110,7 @@ pub(crate) fn package(work: &mut Work<'_>, index: usize, because_of: Node<'_>) {
     let members: Vec<ImagePath> = installed.files(package).cloned().collect();
     let tree = work.facts.tree;
     let nodes: Vec<_> = members.iter().filter_map(|path| tree.get(path)).collect();
-    keep_needed(work, nodes, &reason);
+    keep_needed(work, nodes, &reason, false);
 }
 
 /// Keeps what is of no droppable class.
@@ -107,10 +118,14 @@ pub(crate) fn keep_needed<'a>(
     work: &mut Work<'a>,
     nodes: impl IntoIterator<Item = Node<'a>>,
     reason: &Reason,
+    firmly: bool,
 ) {
     for node in nodes {
         if !node.is_directory() && spare::class(work, node).is_none() {
-            work.keeping.keep(node, reason.clone());
+            match firmly {
+                true => work.keeping.keep(node, reason.clone()),
+                false => work.keeping.keep_loosely(node, reason.clone()),
+            };
         }
     }
 }

@@ -1,0 +1,226 @@
+//! Selections from images in memory: what stays, why, and what goes.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jettison_image::{
+    Budget, Entry, EntryKind, Error, FileContents, ImagePath, LayerIndexBuilder, Limits, Metadata,
+    Node, RunConfig, Tree,
+};
+use jettison_packages::PackageLimits;
+use jettison_packages::installed::{TreeFiles, scan};
+use jettison_plan::{FilePath, Grain, Plan, ReasonKind, Subject, Touch, Trace};
+use jettison_select::{Command, Facts, select};
+
+/// What differs between the tests.
+#[derive(Default)]
+struct Case<'a> {
+    files: &'a [(&'a str, &'a str)],
+    argv: &'a [&'a str],
+    traces: &'a [(&'a str, Touch)],
+    misses: &'a [&'a str],
+    keep: &'a [&'a str],
+    drop: &'a [&'a str],
+}
+
+struct Files(HashMap<ImagePath, Vec<u8>>);
+
+impl FileContents for Files {
+    fn read(&self, file: Node<'_>, most: u64) -> Result<Cow<'_, [u8]>, Error> {
+        let data = self.0.get(&file.path()).map_or(&[][..], Vec::as_slice);
+        Ok(Cow::Borrowed(&data[..data.len().min(most as usize)]))
+    }
+}
+
+impl Case<'_> {
+    fn plan(&self) -> Plan {
+        let limits = Limits::default();
+        let mut builder = LayerIndexBuilder::new(Arc::new(Budget::new(&limits)));
+        let mut contents = HashMap::new();
+        for (ordinal, (path, data)) in self.files.iter().enumerate() {
+            let (name, kind) = match path.split_once(" -> ") {
+                Some((name, target)) => {
+                    let target = target.as_bytes().to_vec();
+                    (name, EntryKind::Symlink { target })
+                }
+                None if path.ends_with('/') => (*path, EntryKind::Directory),
+                None => {
+                    let size_bytes = data.len() as u64;
+                    (*path, EntryKind::File { size_bytes })
+                }
+            };
+            let metadata = Metadata {
+                mode: 0o755,
+                ..Metadata::default()
+            };
+            let path = ImagePath::new(name).expect("a path of the test");
+            contents.insert(path.clone(), data.as_bytes().to_vec());
+            let entry = Entry {
+                path,
+                kind,
+                metadata,
+            };
+            let pushed = builder.push(&entry, ordinal as u32, None);
+            pushed.expect("an entry of the test");
+        }
+        let layers = vec![Arc::new(builder.finish())];
+        let tree = Tree::merge(layers, &limits).expect("a tree of the test");
+        let databases = TreeFiles {
+            tree: &tree,
+            contents: &contents.clone(),
+        };
+        let installed = scan(&databases, &PackageLimits::default());
+        let mut trace = Trace::default();
+        for (path, touch) in self.traces {
+            trace.touch(FilePath::new(path), *touch);
+        }
+        let wishes = |words: &[&str]| -> Vec<_> {
+            let words = words.iter();
+            words.map(|word| word.parse().expect("a wish")).collect()
+        };
+        let misses = self.misses.iter();
+        let selection = select(&Facts {
+            subject: Subject {
+                manifest: "sha256:0".to_owned(),
+                platform: "linux/amd64".to_owned(),
+            },
+            tree: &tree,
+            contents: &Files(contents.clone()),
+            run: &RunConfig::default(),
+            environment: &BTreeMap::new(),
+            working_directory: &ImagePath::root(),
+            installed: &installed,
+            databases: &databases,
+            commands: &[Command {
+                label: "CMD".to_owned(),
+                argv: self.argv.iter().map(|&word| word.to_owned()).collect(),
+            }],
+            traces: &[("GET /".to_owned(), trace)],
+            misses: &misses
+                .map(|path| ("GET /".to_owned(), FilePath::new(path)))
+                .collect::<Vec<_>>(),
+            grain: Grain::Auto,
+            keep: &wishes(self.keep),
+            drop: &wishes(self.drop),
+        });
+        let kept = selection.keep.iter().filter(|kept| **kept).count();
+        assert_eq!(kept, selection.plan.kept.len(), "set and plan agree");
+        selection.plan
+    }
+}
+
+#[track_caller]
+fn kept(plan: &Plan, path: &str) -> ReasonKind {
+    let found = plan.find(&FilePath::new(path));
+    found.unwrap_or_else(|| panic!("{path} went")).reason.kind
+}
+
+#[track_caller]
+fn went(plan: &Plan, path: &str) {
+    let found = plan.find(&FilePath::new(path));
+    assert!(found.is_none(), "{path} stayed: {found:?}");
+}
+
+const SYSTEM: &[(&str, &str)] = &[
+    ("bin -> usr/bin", ""),
+    ("usr/bin/sh", "\x7fELF"),
+    ("usr/bin/gunzip", "\x7fELF"),
+    ("usr/bin/vi", "\x7fELF"),
+    ("usr/share/doc/vi/README", "text"),
+    (
+        "entry.sh",
+        "#!/bin/sh\ncase $1 in *.gz) gunzip -c $1;; esac\n",
+    ),
+    ("srv/releases/7/page.html", "page"),
+    ("srv/current -> releases/7", ""),
+    ("etc/codecs/a.codec", "a"),
+    ("etc/codecs/b.codec", "b"),
+    ("etc/codecs/notes.txt", "n"),
+];
+
+fn system<'a>() -> Case<'a> {
+    Case {
+        files: SYSTEM,
+        argv: &["/entry.sh"],
+        ..Case::default()
+    }
+}
+
+#[test]
+fn branches_that_are_not_taken_stay() {
+    let plan = system().plan();
+    assert_eq!(kept(&plan, "entry.sh"), ReasonKind::Started);
+    assert_eq!(kept(&plan, "usr/bin/gunzip"), ReasonKind::Needed);
+    kept(&plan, "bin");
+    kept(&plan, "usr/bin/sh");
+    went(&plan, "usr/bin/vi");
+    went(&plan, "usr/share/doc/vi/README");
+    let chain = plan.chain(&FilePath::new("usr/bin/gunzip"));
+    assert_eq!(
+        chain.last().map(|kept| kept.reason.kind),
+        Some(ReasonKind::Started)
+    );
+    let dropped: u64 = plan.dropped.iter().map(|group| group.files).sum();
+    let kept_files = SYSTEM.iter().filter(|(path, _)| {
+        let is_file = !path.contains(" -> ");
+        is_file && plan.find(&FilePath::new(path)).is_some()
+    });
+    let files = SYSTEM.iter().filter(|(path, _)| !path.contains(" -> "));
+    assert_eq!(dropped as usize + kept_files.count(), files.count());
+}
+
+#[test]
+fn what_a_probe_touched_stays_with_the_way_to_it() {
+    let case = Case {
+        traces: &[
+            ("srv/current", Touch::LINK),
+            ("srv/releases/7/page.html", Touch::OPENED),
+            ("etc/codecs/a.codec", Touch::OPENED),
+            ("etc/none/at-all", Touch::MISSING),
+        ],
+        ..system()
+    };
+    let plan = case.plan();
+    assert_eq!(kept(&plan, "srv/releases/7/page.html"), ReasonKind::Traced);
+    kept(&plan, "srv/current");
+    // A name that stands nowhere was computed: its siblings are of its kind.
+    assert_eq!(kept(&plan, "etc/codecs/b.codec"), ReasonKind::Family);
+    went(&plan, "etc/codecs/notes.txt");
+    let listed = Case {
+        traces: &[("etc/codecs", Touch::LISTED)],
+        ..system()
+    };
+    assert_eq!(
+        kept(&listed.plan(), "etc/codecs/notes.txt"),
+        ReasonKind::Family
+    );
+}
+
+#[test]
+fn a_person_has_the_last_word() {
+    let case = Case {
+        keep: &["/usr/bin/vi", "/etc/codecs/*.txt"],
+        drop: &["/usr/bin/gunzip"],
+        ..system()
+    };
+    let plan = case.plan();
+    assert_eq!(kept(&plan, "usr/bin/vi"), ReasonKind::Asked);
+    assert_eq!(kept(&plan, "etc/codecs/notes.txt"), ReasonKind::Asked);
+    went(&plan, "usr/bin/gunzip");
+    assert!(
+        plan.dropped
+            .iter()
+            .any(|group| group.class == "dropped on request")
+    );
+}
+
+#[test]
+fn what_was_missed_comes_back() {
+    let case = Case {
+        misses: &["etc/codecs/b.codec"],
+        ..system()
+    };
+    assert_eq!(kept(&case.plan(), "etc/codecs/b.codec"), ReasonKind::Missed);
+    went(&system().plan(), "etc/codecs/b.codec");
+}
