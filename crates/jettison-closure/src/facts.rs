@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jettison_image::{ImagePath, Node};
 
-use crate::elf::{ElfFacts, ElfFile, Linkage, imports};
+use crate::elf::{ElfFacts, ElfFile, Linkage, are_known, constants, imports};
 use crate::go::{GoBuild, GoFunctions};
 use crate::needs::{Need, needs};
 
@@ -28,6 +28,9 @@ pub struct ProgramFacts<'d> {
     pub(crate) go_functions: Option<GoFunctions<'d>>,
     /// The parts of the file in which texts lie.
     pub(crate) texts: Vec<&'d [u8]>,
+    /// Texts that the code of a Go or Rust program refers to with their length;
+    /// none where that cannot be told.
+    pub(crate) constants: Option<Vec<&'d [u8]>>,
     /// `.note.dlopen` and `.note` segments.
     pub(crate) notes: Vec<&'d [u8]>,
 }
@@ -63,6 +66,7 @@ impl<'d> ProgramFacts<'d> {
             is_rust,
             needs,
             go_functions,
+            constants: ((is_go || is_rust) && are_known(&file)).then(|| constants(&file)),
             texts,
             notes: notes(&file),
             elf,

@@ -38,6 +38,24 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The names of everything that a command without a slash could be.
+    pub(crate) fn commands(&self) -> Vec<Vec<u8>> {
+        let path = self
+            .environment
+            .get("PATH")
+            .map_or(DEFAULT_PATH, |path| path);
+        let directories = path.split(':').filter_map(|directory| {
+            let directory = self.below_working_directory(directory.as_bytes())?;
+            self.tree.resolve(directory, Follow::All).ok()
+        });
+        let mut names: Vec<Vec<u8>> = directories
+            .flat_map(|directory| directory.children().map(|child| child.name().to_vec()))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// An absolute path as it is, a relative one from the working directory.
     pub fn below_working_directory(&self, path: &[u8]) -> Option<ImagePath> {
         if path.first() == Some(&b'/') {

@@ -34,6 +34,7 @@ fn facts<'d>(path: &str, imports: &[&str], texts: &'d [u8]) -> ProgramFacts<'d> 
         is_rust: false,
         needs: Vec::new(),
         go_functions: None,
+        constants: None,
         texts: vec![texts],
         notes: Vec::new(),
     }

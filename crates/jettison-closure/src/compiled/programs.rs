@@ -4,8 +4,9 @@
 //!
 //! A text with a blank counts when its first word is a program in `PATH` and
 //! something in it is a shell's rather than a sentence's; a text that is a
-//! name counts when it is no everyday word. Texts of Go and Rust have no end
-//! in the data; their commands are found only by path.
+//! name counts when it is no everyday word, except in a program of the
+//! person's own. Texts of Go and Rust have no end in the data: what counts is
+//! which lengths the code gives them.
 
 use std::collections::BTreeSet;
 
@@ -219,6 +220,10 @@ const SENTENCE: &[&str] = &[
 ];
 
 pub(super) fn edges(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>) {
+    if facts.is_go || facts.is_rust {
+        return counted_names(reader, facts);
+    }
+    let is_systems = is_of_the_system(facts);
     let by_shell = facts.calls(SHELL);
     let by_name = facts.calls(BY_NAME);
     if !(by_shell || by_name || facts.calls(BY_PATH)) || is_interpreter(facts) {
@@ -236,15 +241,62 @@ pub(super) fn edges(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>) {
         if by_shell && found < MOST && is_command_line(text) {
             found += usize::from(command_line(reader, text));
         }
-        if by_name && is_name(text) && !WORDS.contains(&text) {
+        if by_name && is_name(text) && !(is_systems && WORDS.contains(&text)) {
             let known = reader.world.command(text.as_bytes());
             names.extend(known.map(|path| (path, text)));
         }
     }
-    if names.len() <= MOST_NAMES {
+    if names.len() <= MOST_NAMES || !is_systems {
         for (path, name) in names {
             reader.add(path, How::Runs, format!("may run {name}"));
         }
+    }
+}
+
+/// Adds the programs whose names a Go or Rust program holds, when it can run
+/// any.
+fn counted_names(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>) {
+    let runs = match &facts.go_functions {
+        Some(functions) => functions.has_package("os/exec") || functions.has("syscall.forkExec"),
+        None => facts.elf.linkage.is_static() || facts.calls(BY_NAME) || facts.calls(BY_PATH),
+    };
+    if !runs {
+        return;
+    }
+    let is_systems = is_of_the_system(facts);
+    let mut names = BTreeSet::new();
+    let mut add = |name: &[u8]| {
+        if let Ok(text) = std::str::from_utf8(name)
+            && is_name(text)
+            && !(is_systems && WORDS.contains(&text))
+            && let Some(path) = reader.world.command(name)
+        {
+            names.insert((path, text.to_owned()));
+        }
+    };
+    match &facts.constants {
+        Some(constants) => constants.iter().for_each(|text| add(text)),
+        // Where lengths cannot be told, every program whose name stands anywhere.
+        None => {
+            for name in reader.world.commands() {
+                if name.len() > 2 && facts.holds(&name) {
+                    add(&name);
+                }
+            }
+        }
+    }
+    for (path, name) in names {
+        reader.add(path, How::Runs, format!("may run {name}"));
+    }
+}
+
+/// True for programs of a distribution, which name more than they run.
+fn is_of_the_system(facts: &ProgramFacts<'_>) -> bool {
+    let mut names = facts.path.components();
+    match (names.next(), names.next()) {
+        (Some(b"usr"), Some(second)) => second != b"local",
+        (Some(first), _) => matches!(first, b"bin" | b"sbin" | b"lib" | b"lib64"),
+        (None, _) => false,
     }
 }
 

@@ -135,6 +135,7 @@ fn libraries_and_programs() {
         "Opens /usr/lib/libplug.so.3
         Runs /usr/bin/gzip
         Runs /usr/bin/tar
+        Runs /usr/bin/test
         Runs /usr/bin/pigz",
     );
     assert!(

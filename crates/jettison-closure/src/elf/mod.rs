@@ -2,6 +2,7 @@
 //! linked, what it asks the loader for and what can be stripped from it. It
 //! follows no name to another file; that is the closure's business.
 
+mod constants;
 mod dynamic;
 mod file;
 mod symbols;
@@ -9,6 +10,7 @@ mod symbols;
 use object::elf;
 use serde::Serialize;
 
+pub(crate) use self::constants::{are_known, constants};
 pub(crate) use self::dynamic::Dynamic;
 pub(crate) use self::file::{ElfFile, c_string, slice};
 pub(crate) use self::symbols::imports;
