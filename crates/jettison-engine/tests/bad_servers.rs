@@ -227,7 +227,8 @@ fn case() -> Case {
         digest: layer.digest,
         size_bytes: layer.size_bytes,
         diff_id: DiffId(Digest::of(&content)),
-        compression: Compression::None,
+        // As far as a registry sees: a plain layer would be packed for it.
+        compression: Compression::Gzip,
     };
     image.push_layer(layer, History::default());
     let image = image.finish(Arc::new(StoreSource(store))).unwrap();
