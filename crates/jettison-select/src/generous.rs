@@ -119,6 +119,9 @@ fn application(work: &mut Work<'_>) {
         if node.is_directory() {
             if is_system(node) || is_runtime(node) {
                 id += node.subtree().len() - 1;
+            } else {
+                // An empty one is there because somebody writes to it.
+                members.push(node);
             }
             continue;
         }
