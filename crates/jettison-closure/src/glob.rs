@@ -68,11 +68,16 @@ pub(crate) fn is_pattern(text: &[u8]) -> bool {
     text.iter().any(|b| matches!(b, b'*' | b'?' | b'['))
 }
 
-/// True when a pattern without `/` matches a whole name.
+/// True when a pattern without `/` matches a whole name, and writes out a dot
+/// that the name begins with.
 pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    if name.first() == Some(&b'.') && pattern.first() != Some(&b'.') {
-        return false;
-    }
+    let is_hidden = name.first() == Some(&b'.') && pattern.first() != Some(&b'.');
+    !is_hidden && fits(pattern, name)
+}
+
+/// True when a pattern without `/` matches a whole name; a leading dot is a
+/// character like any other (fnmatch(3) without FNM_PERIOD).
+pub fn fits(pattern: &[u8], name: &[u8]) -> bool {
     // The last star seen and where its match was begun: a failure goes back
     // there, never further, so the work is the product of both lengths.
     let (mut p, mut n) = (0, 0);

@@ -9,7 +9,7 @@ pub mod config;
 mod edge;
 mod elf;
 mod facts;
-mod glob;
+pub mod glob;
 mod go;
 pub mod languages;
 pub mod loader;

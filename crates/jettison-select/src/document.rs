@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jettison_image::{ImagePath, Node};
-use jettison_plan::{Bound, Dropped, FilePath, Kept, Plan, Reach};
+use jettison_plan::{Bound, Dropped, Kept, Plan, Reach};
 
 use crate::Selection;
 use crate::follow::Work;
@@ -119,26 +119,15 @@ fn package_name(work: &Work<'_>, path: &ImagePath) -> Option<String> {
 
 /// What bounds each program that stays.
 fn reach(work: &Work<'_>) -> Vec<Reach> {
-    let tree = work.facts.tree;
-    let mut all: Vec<Reach> = Vec::new();
-    let mut ids: Vec<usize> = work
-        .started
-        .iter()
-        .chain(&work.executed)
-        .chain(&work.reached)
-        .copied()
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    for node in ids.into_iter().filter_map(|id| tree.at(id)) {
+    let programs = work.programs().map(|node| {
         let (bound, because) = bound(work, node);
-        all.push(Reach {
-            program: FilePath::new(node.path()),
+        Reach {
+            program: file_path(node),
             bound,
             because,
-        });
-    }
-    all
+        }
+    });
+    programs.collect()
 }
 
 fn bound(work: &Work<'_>, node: Node<'_>) -> (Bound, String) {
@@ -146,18 +135,17 @@ fn bound(work: &Work<'_>, node: Node<'_>) -> (Bound, String) {
         let because = "it neither loads code by computed names nor runs other programs";
         return (Bound::Closure, because.to_owned());
     }
-    if let Some(index) = work.facts.installed.owner_index(&node.path())
-        && work.whole.contains(&Whole::Package(index))
-    {
-        let name = &work.facts.installed.packages[index].name;
-        return (
-            Bound::Package,
-            format!("{name} and what it depends on are whole"),
-        );
+    let installed = work.facts.installed;
+    match installed.owner_index(&node.path()) {
+        None => {
+            let because = "it belongs to the application, whose files are kept";
+            (Bound::Package, because.to_owned())
+        }
+        Some(index) if work.whole.contains(&Whole::Package(index)) => {
+            let name = &installed.packages[index].name;
+            let because = format!("{name} and what it depends on are whole");
+            (Bound::Package, because)
+        }
+        Some(_) => (Bound::Trace, "probes showed what it touches".to_owned()),
     }
-    if work.facts.installed.owner_index(&node.path()).is_none() {
-        let because = "it belongs to the application, whose files are kept";
-        return (Bound::Package, because.to_owned());
-    }
-    (Bound::Trace, "probes showed what it touches".to_owned())
 }

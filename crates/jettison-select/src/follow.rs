@@ -10,10 +10,10 @@ use jettison_closure::{
 use jettison_image::{Follow, ImagePath, Node};
 use jettison_packages::droppable::Class;
 use jettison_packages::installed::UnitKind;
-use jettison_plan::{Generosity, Reason, ReasonKind};
+use jettison_plan::{FilePath, Generosity, Reason, ReasonKind};
 
 use crate::Facts;
-use crate::keeping::{Keeping, document_path, file_path};
+use crate::keeping::{Keeping, file_path};
 use crate::whole::Whole;
 
 /// The largest compiled file that is read for what it names.
@@ -51,19 +51,9 @@ pub(crate) struct Work<'a> {
     pub(crate) read_classes: BTreeSet<Class>,
     /// Nodes whose siblings were looked at already.
     pub(crate) seen: BTreeSet<usize>,
-    /// What was kept in doubt: what, why and what would save it, with the
-    /// nodes that came along.
-    pub(crate) doubts: BTreeMap<String, Doubt>,
+    /// What was kept in doubt, by what it is.
+    doubts: BTreeMap<String, Generosity>,
     pub(crate) notes: Vec<String>,
-}
-
-/// Something that is kept in doubt.
-#[derive(Debug, Default)]
-pub(crate) struct Doubt {
-    pub(crate) because: String,
-    pub(crate) saved_by: Option<String>,
-    pub(crate) files: u64,
-    pub(crate) size_bytes: u64,
 }
 
 impl<'a> Work<'a> {
@@ -127,10 +117,13 @@ impl<'a> Work<'a> {
         if files == 0 {
             return;
         }
-        let known = self.doubts.entry(what.to_owned()).or_insert_with(|| Doubt {
+        let known = self.doubts.entry(what.to_owned());
+        let known = known.or_insert_with(|| Generosity {
+            what: what.to_owned(),
             because: because.to_owned(),
+            files: 0,
+            size_bytes: 0,
             saved_by: saved_by.map(str::to_owned),
-            ..Doubt::default()
         });
         known.files += files;
         known.size_bytes += size_bytes;
@@ -155,15 +148,19 @@ impl<'a> Work<'a> {
             })
     }
 
+    /// Programs that the image starts, that a probe ran, or that kept files
+    /// run, in the order of the tree.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = Node<'a>> + use<'a> {
+        let started = self.started.iter();
+        let ids = started.chain(&self.executed).chain(&self.reached).copied();
+        let ids: BTreeSet<usize> = ids.collect();
+        let tree = self.facts.tree;
+        ids.into_iter().filter_map(|id| tree.at(id))
+    }
+
+    /// What was kept in doubt, largest first.
     pub(crate) fn generosities(&self) -> Vec<Generosity> {
-        let doubts = self.doubts.iter().map(|(what, doubt)| Generosity {
-            what: what.clone(),
-            because: doubt.because.clone(),
-            files: doubt.files,
-            size_bytes: doubt.size_bytes,
-            saved_by: doubt.saved_by.clone(),
-        });
-        let mut all: Vec<_> = doubts.collect();
+        let mut all: Vec<_> = self.doubts.values().cloned().collect();
         all.sort_by(|a, b| {
             b.size_bytes
                 .cmp(&a.size_bytes)
@@ -185,12 +182,9 @@ pub(crate) fn run(work: &mut Work<'_>) {
             let firmly = work.keeping.is_firm(node) && !is_general(work, node);
             let (edges, is_compiled) = leads(work, node);
             for (by, edge) in edges {
+                let is_uncertain = matches!(edge.how, How::Runs | How::Names | How::Family);
                 // What stands in a program as text is a guess.
-                let is_guess = is_compiled
-                    && matches!(edge.how, How::Names | How::Family | How::Runs)
-                    || edge.detail.starts_with("may ");
-                let is_uncertain =
-                    is_guess || matches!(edge.how, How::Runs | How::Names | How::Family);
+                let is_guess = is_compiled && is_uncertain;
                 if firmly || !is_uncertain {
                     take(work, &by, &edge, firmly && !is_guess);
                 }
@@ -214,10 +208,7 @@ fn is_general(work: &Work<'_>, node: Node<'_>) -> bool {
 }
 
 /// What one file leads to.
-fn leads(work: &mut Work<'_>, node: Node<'_>) -> (Vec<(ImagePath, Edge)>, bool) {
-    let Some(node) = work.facts.tree.at(node.id()) else {
-        return (Vec::new(), false);
-    };
+fn leads<'a>(work: &mut Work<'a>, node: Node<'a>) -> (Vec<(ImagePath, Edge)>, bool) {
     let contents = work.facts.contents;
     let Ok(head) = contents.read(node, HEAD) else {
         return (Vec::new(), false);
@@ -258,7 +249,7 @@ fn leads(work: &mut Work<'_>, node: Node<'_>) -> (Vec<(ImagePath, Edge)>, bool) 
 
 /// Keeps what an edge leads to, in the way that it asks for.
 fn take(work: &mut Work<'_>, by: &ImagePath, edge: &Edge, firmly: bool) {
-    let by = document_path(by);
+    let by = FilePath::new(by);
     let kind = match edge.how {
         How::Companion => ReasonKind::Companion,
         How::Family => ReasonKind::Family,

@@ -58,22 +58,17 @@ pub(crate) fn apply(work: &mut Work<'_>) {
 
 /// The packages of programs that choose at run time what they open.
 fn programs(work: &mut Work<'_>) {
-    let tree = work.facts.tree;
-    let ids: Vec<usize> = work
-        .started
-        .iter()
-        .chain(&work.executed)
-        .chain(&work.reached)
-        .copied()
-        .collect();
-    for id in ids {
-        let Some(node) = tree.at(id).filter(|&node| work.keeping.has(node)) else {
-            continue;
-        };
-        if is_library(node) {
+    // A package is there because of the first program that asks for it.
+    let mut programs: Vec<_> = work.programs().collect();
+    programs.sort_by_key(|node| {
+        let id = node.id();
+        (!work.started.contains(&id), !work.executed.contains(&id))
+    });
+    for node in programs {
+        if is_library(node) || !work.keeping.has(node) {
             continue;
         }
-        let is_started = work.started.contains(&id);
+        let is_started = work.started.contains(&node.id());
         if !is_started && !work.is_open_ended(node) {
             continue;
         }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use jettison_image::{Follow, ImagePath, Node, ResolveError, Tree};
+use jettison_image::{Follow, Node, Tree};
 use jettison_plan::{FilePath, Reason, ReasonKind};
 
 /// Kept paths of one tree.
@@ -120,17 +120,10 @@ impl<'a> Keeping<'a> {
         let tree = self.tree;
         let mut visit = |node| passed.push(node);
         let end = tree.walk(tree.root(), path.as_ref(), follow, &mut visit);
-        let end = match end {
-            Ok(node) => {
-                self.keep_as(node, reason.clone(), firmly);
-                Some(node)
-            }
-            Err(
-                ResolveError::NotFound(_)
-                | ResolveError::NotADirectory(_)
-                | ResolveError::TooManyLinks(_),
-            ) => None,
-        };
+        let end = end.ok();
+        if let Some(node) = end {
+            self.keep_as(node, reason.clone(), firmly);
+        }
         let by = end.map_or_else(|| FilePath::new(path), |node| FilePath::new(node.path()));
         for node in passed {
             if !self.has(node) {
@@ -139,6 +132,11 @@ impl<'a> Keeping<'a> {
             }
         }
         end
+    }
+
+    /// True when every kept node was looked at.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.fresh.is_empty()
     }
 
     /// The next kept node that nobody has looked at.
@@ -157,9 +155,4 @@ impl<'a> Keeping<'a> {
 /// The path of a node as documents write it.
 pub(crate) fn file_path(node: Node<'_>) -> FilePath {
     FilePath::new(node.path())
-}
-
-/// A path of the tree's crate as documents write it.
-pub(crate) fn document_path(path: &ImagePath) -> FilePath {
-    FilePath::new(path)
 }

@@ -86,7 +86,6 @@ pub fn select(facts: &Facts<'_>) -> Selection {
     traced::apply(&mut work);
     loop {
         follow::run(&mut work);
-        let before = work.keeping.kept().count();
         if spare::look(&mut work) {
             // What was left out of a whole may be read after all.
             work.whole.clear();
@@ -94,7 +93,7 @@ pub fn select(facts: &Facts<'_>) -> Selection {
         family::apply(&mut work);
         whole::apply(&mut work);
         generous::apply(&mut work);
-        if work.keeping.kept().count() == before {
+        if work.keeping.is_settled() {
             break;
         }
     }

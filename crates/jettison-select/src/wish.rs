@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jettison_closure::glob::fits;
 use jettison_image::{Follow, Node};
 use jettison_plan::{Reason, ReasonKind};
 
@@ -128,71 +129,9 @@ fn matches(pattern: &[&[u8]], path: &[&[u8]]) -> bool {
         (Some((&b"**", rest)), _) => {
             (0..=path.len()).any(|skipped| matches(rest, &path[skipped..]))
         }
-        (Some((first, pattern)), Some((name, path))) => {
-            matches_name(first, name) && matches(pattern, path)
-        }
+        (Some((first, pattern)), Some((name, path))) => fits(first, name) && matches(pattern, path),
         _ => false,
     }
-}
-
-/// Whether one name is what a pattern says (fnmatch(3), without `**`).
-pub(crate) fn matches_name(pattern: &[u8], name: &[u8]) -> bool {
-    // The last `*` and where its match ends so far: longer ones are tried
-    // from there, so that hostile patterns cost no more than the product.
-    let (mut at, mut from, mut star) = (0, 0, None);
-    while from < name.len() {
-        match one(&pattern[at..], name[from]) {
-            Some(length) => {
-                at += length;
-                from += 1;
-            }
-            None if pattern.get(at) == Some(&b'*') => {
-                star = Some((at, from));
-                at += 1;
-            }
-            None => {
-                let Some((star_at, matched)) = star else {
-                    return false;
-                };
-                star = Some((star_at, matched + 1));
-                at = star_at + 1;
-                from = matched + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|&byte| byte == b'*')
-}
-
-/// Length of the piece of a pattern that stands for this byte.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
-    match pattern {
-        [b'*', ..] | [] => None,
-        [b'?', ..] => Some(1),
-        [b'[', rest @ ..] => set(rest, byte),
-        [b'\\', literal, ..] => (*literal == byte).then_some(2),
-        [literal, ..] => (*literal == byte).then_some(1),
-    }
-}
-
-fn set(rest: &[u8], byte: u8) -> Option<usize> {
-    let (negated, body) = match rest {
-        [b'!' | b'^', body @ ..] => (true, body),
-        body => (false, body),
-    };
-    let end = 1 + body.iter().skip(1).position(|&b| b == b']')?;
-    let mut members = &body[..end];
-    let mut found = false;
-    while let Some((&low, after)) = members.split_first() {
-        if let [b'-', high, rest @ ..] = after {
-            found |= (low..=*high).contains(&byte);
-            members = rest;
-        } else {
-            found |= low == byte;
-            members = after;
-        }
-    }
-    let length = 1 + usize::from(negated) + end + 1;
-    (found != negated).then_some(length)
 }
 
 #[cfg(test)]

@@ -50,18 +50,7 @@ fn add(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, row: &Row, bring: &Bri
         Bring::Files(pattern) | Bring::All(pattern) => {
             let whole = matches!(bring, Bring::All(_));
             for pattern in expanded(pattern, &facts.path) {
-                for (path, node) in glob(tree, &pattern) {
-                    let Ok(path) = ImagePath::new(path) else {
-                        continue;
-                    };
-                    let end = tree.resolve(&path, Follow::All).unwrap_or(node);
-                    let how = if whole && end.is_directory() {
-                        How::Family
-                    } else {
-                        How::Companion
-                    };
-                    reader.add(path, how, detail.as_str());
-                }
+                matching(reader, &pattern, whole, &detail);
             }
         }
         Bring::Variable(name) => {
@@ -92,6 +81,24 @@ fn add(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, row: &Row, bring: &Bri
             }
         }
         Bring::Found(rule) => rule(reader, facts, &detail),
+    }
+}
+
+/// Adds what an absolute pattern matches; a directory that belongs to it whole
+/// as such.
+pub(super) fn matching(reader: &mut Reader<'_>, pattern: &[u8], whole: bool, detail: &str) {
+    let tree = reader.world.tree;
+    for (path, node) in glob(tree, pattern) {
+        let Ok(path) = ImagePath::new(path) else {
+            continue;
+        };
+        let end = tree.resolve(&path, Follow::All).unwrap_or(node);
+        let how = if whole && end.is_directory() {
+            How::Family
+        } else {
+            How::Companion
+        };
+        reader.add(path, how, detail);
     }
 }
 

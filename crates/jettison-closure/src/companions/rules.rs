@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jettison_image::{Follow, ImagePath};
 
+use super::matching;
 use super::row::{expanded, home};
 use crate::edge::How;
 use crate::facts::ProgramFacts;
@@ -92,7 +93,6 @@ pub(super) fn messages(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail
 /// and classes are opened by names that are put together. Sources, headers,
 /// `jmods` and `ct.sym` are for compilers.
 pub(super) fn java(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
-    let tree = reader.world.tree;
     let own = facts.path.parent().unwrap_or_else(ImagePath::root);
     let homes = std::iter::successors(Some(own), ImagePath::parent).take(6);
     let is_home = |path: &ImagePath| {
@@ -133,18 +133,7 @@ pub(super) fn java(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &s
         ("jre/lib", true),
     ] {
         let pattern = [b"/", home.as_bytes(), b"/", pattern.as_bytes()].concat();
-        for (path, _) in glob(tree, &pattern) {
-            let end = tree.resolve(&path, Follow::All);
-            let is_directory = end.is_ok_and(|node| node.is_directory());
-            if let Ok(path) = ImagePath::new(path) {
-                let how = if whole && is_directory {
-                    How::Family
-                } else {
-                    How::Companion
-                };
-                reader.add(path, how, detail);
-            }
-        }
+        matching(reader, &pattern, whole, detail);
     }
 }
 
@@ -166,7 +155,6 @@ pub(super) fn dotnet(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: 
 /// What PostgreSQL's programs find by their own place: the server beside the
 /// tools, libraries and data in the places of its build.
 pub(super) fn postgresql(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
-    let tree = reader.world.tree;
     let own = home(&facts.path);
     // Debian: /usr/lib/postgresql/15 beside /usr/share/postgresql/15.
     let version = own.file_name();
@@ -196,17 +184,6 @@ pub(super) fn postgresql(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, deta
         None => place(&[b"/usr/share/postgresql*"], true),
     }
     for (pattern, whole) in places {
-        for (path, _) in glob(tree, &pattern) {
-            let end = tree.resolve(&path, Follow::All);
-            let is_directory = end.is_ok_and(|node| node.is_directory());
-            if let Ok(path) = ImagePath::new(path) {
-                let how = if whole && is_directory {
-                    How::Family
-                } else {
-                    How::Companion
-                };
-                reader.add(path, how, detail);
-            }
-        }
+        matching(reader, &pattern, whole, detail);
     }
 }

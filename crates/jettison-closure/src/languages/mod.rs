@@ -11,5 +11,30 @@ pub mod ruby;
 mod text;
 mod zip;
 
+use jettison_image::{ImagePath, Node};
+
+use crate::scripts::{Reader, shebang};
+use crate::{Edge, World};
+
+/// What a script leads to: what its first line names, and what `read` finds.
+fn script(
+    world: &World,
+    node: Node,
+    data: &[u8],
+    read: fn(&mut Reader, Option<&ImagePath>, &[u8]),
+) -> Vec<Edge> {
+    let mut reader = Reader::of(world, node);
+    shebang::edges(&mut reader, data);
+    read(&mut reader, Some(&node.path()), data);
+    reader.into_edges()
+}
+
+/// The directory that a script lies in; for a text of the command line, the
+/// one it is run in.
+fn home(reader: &Reader, path: Option<&ImagePath>) -> ImagePath {
+    path.and_then(ImagePath::parent)
+        .unwrap_or_else(|| reader.world.working_directory.clone())
+}
+
 #[cfg(test)]
 mod tests;

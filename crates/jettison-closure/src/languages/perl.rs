@@ -3,8 +3,8 @@
 
 use jettison_image::{ImagePath, Node};
 
-use super::text;
-use crate::scripts::{Reader, command, shebang};
+use super::{home, script, text};
+use crate::scripts::{Reader, command};
 use crate::{Edge, How, World};
 
 /// Where distributions and perl's own installation keep modules.
@@ -31,16 +31,12 @@ const INCLUDED: &[&str] = &[
 
 /// What a Perl file leads to.
 pub fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
-    let mut reader = Reader::of(world, node);
-    shebang::edges(&mut reader, data);
-    read(&mut reader, Some(&node.path()), data);
-    reader.into_edges()
+    script(world, node, data, read)
 }
 
 /// Reads a script, whatever it is called, or the text of `-e`.
 pub(crate) fn read(reader: &mut Reader, path: Option<&ImagePath>, data: &[u8]) {
-    let own = path.and_then(ImagePath::parent);
-    let own = own.unwrap_or_else(|| reader.world.working_directory.clone());
+    let own = home(reader, path);
     let mut include = include(reader, &own);
     let mut in_document = false;
     for line in text::code(data, &["#"]) {

@@ -4,8 +4,8 @@
 
 use jettison_image::{ImagePath, Node};
 
-use super::text;
-use crate::scripts::{Reader, UNKNOWN, shebang};
+use super::{home, script, text};
+use crate::scripts::{Reader, UNKNOWN};
 use crate::{Edge, How, World};
 
 /// PHP's own include path, as Debian, PEAR and PHP's installation set it.
@@ -26,16 +26,12 @@ const RUN: &[&str] = &[
 
 /// What a PHP file leads to.
 pub fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
-    let mut reader = Reader::of(world, node);
-    shebang::edges(&mut reader, data);
-    read(&mut reader, Some(&node.path()), data);
-    reader.into_edges()
+    script(world, node, data, read)
 }
 
 /// Reads a script, whatever it is called, or the text of `-r`.
 pub(crate) fn read(reader: &mut Reader, path: Option<&ImagePath>, data: &[u8]) {
-    let own = path.and_then(ImagePath::parent);
-    let own = own.unwrap_or_else(|| reader.world.working_directory.clone());
+    let own = home(reader, path);
     for line in text::code(data, &["//", "#", "*", "/*"]) {
         one_line(reader, &own, line);
     }

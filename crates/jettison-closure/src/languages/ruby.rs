@@ -4,8 +4,8 @@
 
 use jettison_image::{ImagePath, Node};
 
-use super::text;
-use crate::scripts::{Reader, shebang};
+use super::{home, script, text};
+use crate::scripts::Reader;
 use crate::{Edge, How, World};
 
 /// Where Ruby's own library and that of distributions lie.
@@ -46,16 +46,12 @@ const BY_CUSTOM: &[&str] = &[
 
 /// What a Ruby file leads to.
 pub fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
-    let mut reader = Reader::of(world, node);
-    shebang::edges(&mut reader, data);
-    read(&mut reader, Some(&node.path()), data);
-    reader.into_edges()
+    script(world, node, data, read)
 }
 
 /// Reads a script, whatever it is called, or the text of `-e`.
 pub(crate) fn read(reader: &mut Reader, path: Option<&ImagePath>, data: &[u8]) {
-    let own = path.and_then(ImagePath::parent);
-    let own = own.unwrap_or_else(|| reader.world.working_directory.clone());
+    let own = home(reader, path);
     let load_path = load_path(reader, &own);
     for line in text::code(data, &["#"]) {
         if line == b"__END__" {
