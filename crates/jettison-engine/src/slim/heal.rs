@@ -93,6 +93,5 @@ fn is_shorter(path: &FilePath, original: &Tree, small: &Tree) -> bool {
         let node = tree.resolve(path, Follow::All).ok()?;
         Some(node.children().len())
     };
-    matches!((names(original), names(small)), (Some(was), Some(is)) if is < was)
-        || (names(original).is_some() && names(small).is_none())
+    names(original).is_some_and(|was| names(small).is_none_or(|is| is < was))
 }

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use jettison_image::{FileContents, ImageConfig, ImagePath, Tree};
 use jettison_packages::PackageLimits;
 use jettison_packages::installed::{Installed, TreeFiles, is_database, scan};
+use jettison_plan::Action;
 use jettison_select::Command;
 
 use super::SlimRequest;
 use crate::build::healthcheck_argv;
+use crate::prove::shell;
 use crate::spool::Spool;
 
 /// What is known of the original.
@@ -36,7 +38,7 @@ impl Knowledge {
                 environment.insert(name.to_owned(), value.to_owned());
             }
         }
-        environment.extend(request.surroundings.env.iter().cloned());
+        environment.extend(request.exam.surroundings.env.iter().cloned());
         Self {
             installed,
             environment,
@@ -87,23 +89,19 @@ fn commands(config: &ImageConfig, request: &SlimRequest) -> Vec<Command> {
         "HEALTHCHECK".to_owned(),
         healthcheck_argv(config).unwrap_or_default(),
     );
-    for argv in &request.commands {
+    for argv in &request.exam.commands {
         let whole = config.run.entrypoint.iter().chain(argv).cloned().collect();
         add(format!("--cmd {}", argv.join(" ")), whole);
     }
-    for probe in &request.probes {
+    for probe in &request.exam.probes {
         match &probe.action {
-            jettison_plan::Action::Exec { argv } => add(probe.to_string(), argv.clone()),
-            jettison_plan::Action::Shell { command } => add(
-                probe.to_string(),
-                vec!["/bin/sh".to_owned(), "-c".to_owned(), command.clone()],
-            ),
+            Action::Exec { argv } => add(probe.to_string(), argv.clone()),
+            Action::Shell { command } => add(probe.to_string(), shell(command)),
             _ => {}
         }
     }
-    if let Some(script) = &request.script {
-        let argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), script.clone()];
-        add("--probe-script".to_owned(), argv);
+    if let Some(script) = &request.exam.script {
+        add("--probe-script".to_owned(), shell(script));
     }
     commands
 }

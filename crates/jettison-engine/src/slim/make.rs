@@ -102,9 +102,7 @@ impl Maker<'_> {
             selection,
         })
     }
-}
 
-impl Maker<'_> {
     /// Asks for more the next time: what was listed and is shorter now, then
     /// the packages of everything kept; false when there is no more to ask for.
     pub(super) fn be_more_generous(&mut self, suspects: &[FilePath]) -> bool {

@@ -12,11 +12,11 @@ mod make;
 mod table;
 mod why;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jettison_image::compression::Compression;
 use jettison_image::{Image, Platform};
-use jettison_plan::{Bound, Comparison, Grain, Plan, Probe, Trace, Verdict};
+use jettison_plan::{Bound, Comparison, Grain, Plan, Trace, Verdict};
 use jettison_select::Wish;
 
 use crate::Context;
@@ -24,7 +24,6 @@ use crate::build::AssembleError;
 use crate::exam::{ExamError, ExamRequest, Examiner, Sitting, Traced};
 use crate::spool::{Spool, SpoolError};
 use crate::store::StoreError;
-use crate::surroundings::Surroundings;
 use crate::transport::{Location, TransportError};
 
 pub use documents::{keep_documents, plan_of};
@@ -47,16 +46,8 @@ pub struct SlimRequest {
     pub image: Location,
     /// Which of a list of images.
     pub platform: Option<Platform>,
-    /// What must be answered.
-    pub probes: Vec<Probe>,
-    /// Further commands of the image, each in a container of its own.
-    pub commands: Vec<Vec<String>>,
-    /// A script that is run inside the container by its shell.
-    pub script: Option<String>,
-    /// What the program needs around it.
-    pub surroundings: Surroundings,
-    /// From a start to the last good answer.
-    pub timeout: Duration,
+    /// What both images are asked.
+    pub exam: ExamRequest,
     /// How much comes along with what is needed.
     pub grain: Grain,
     /// What a person wants kept.
@@ -83,8 +74,6 @@ pub struct Slimmed {
     pub plan: Plan,
     /// How both answered.
     pub evidence: Comparison,
-    /// Where the original was found.
-    pub origin: String,
     /// The original's sizes.
     pub before: Sizes,
     /// The small image's sizes.
@@ -160,13 +149,13 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
         .open(&request.image, request.platform.as_ref())?;
     context.transports.fetch(&opened)?;
     let original = &opened.image;
-    if original.config.run.argv().is_empty() && request.commands.is_empty() {
+    if original.config.run.argv().is_empty() && request.exam.commands.is_empty() {
         return Err(SlimError::NoCommand);
     }
     let spool = Spool::open(original, context)?;
     let knowledge = Knowledge::of(&spool, &original.config, request);
 
-    let examiner = Examiner::open(exam(request), context)?;
+    let examiner = Examiner::open(request.exam.clone(), context)?;
     let whole = examiner.admit(spool.image())?;
     let schedule = examiner.discover(&whole)?;
     let traced = match request.plan {
@@ -215,7 +204,6 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             image: small.image,
             with_complement: small.with_complement,
             plan: small.plan,
-            origin: opened.origin.to_string(),
             rounds,
             elapsed_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
@@ -227,16 +215,6 @@ fn owned(sitting: &Sitting) -> Vec<(String, Trace)> {
     traces
         .map(|(probe, trace)| (probe.to_owned(), trace.clone()))
         .collect()
-}
-
-fn exam(request: &SlimRequest) -> ExamRequest {
-    ExamRequest {
-        probes: request.probes.clone(),
-        commands: request.commands.clone(),
-        script: request.script.clone(),
-        surroundings: request.surroundings.clone(),
-        timeout: request.timeout,
-    }
 }
 
 /// The evidence about the image that is delivered: the one that was asked has

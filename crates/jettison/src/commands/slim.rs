@@ -1,7 +1,6 @@
 //! `jettison slim`: from any image to the smallest one that answers alike.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jettison_engine::slim::{self as engine, SlimError, SlimRequest};
@@ -12,7 +11,8 @@ use jettison_select::Wish;
 use super::build::LayerCompression;
 use super::copy;
 use super::delivery::{Delivery, DeliveryArgs, default_name};
-use super::shared::{Format, FormatArgs, GlobalArgs, ProbeArgs, SurroundingsArgs};
+use super::shared::{ExamArgs, Format, FormatArgs, GlobalArgs};
+use super::verify;
 use super::words::{self, flag};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -53,15 +53,6 @@ pub struct SlimArgs {
     #[command(flatten)]
     pub delivery: DeliveryArgs,
 
-    /// Run this command of the image as well, in a container of its own, and
-    /// keep what it needs; several times
-    #[arg(long, value_name = "COMMAND")]
-    pub cmd: Vec<String>,
-
-    /// Run the script in FILE inside the running container, by its shell
-    #[arg(long, value_name = "FILE")]
-    pub probe_script: Option<PathBuf>,
-
     /// Set how much comes along with a file that is needed
     #[arg(long, value_enum, value_name = "GRAIN", default_value_t)]
     pub grain: GrainWord,
@@ -97,10 +88,7 @@ pub struct SlimArgs {
     pub compression: LayerCompression,
 
     #[command(flatten)]
-    pub probes: ProbeArgs,
-
-    #[command(flatten)]
-    pub surroundings: SurroundingsArgs,
+    pub exam: ExamArgs,
 
     #[command(flatten)]
     pub format: FormatArgs,
@@ -141,7 +129,6 @@ pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failu
 
 fn request(args: &SlimArgs, complement: bool) -> Result<SlimRequest, Failure> {
     let location = Location::parse(&args.image).map_err(flag("IMAGE"))?;
-    let script = args.probe_script.as_deref().map(words::read).transpose()?;
     let plan: Option<Plan> = match &args.plan {
         Some(path) => Some(words::plan(path)?),
         None => None,
@@ -149,11 +136,7 @@ fn request(args: &SlimArgs, complement: bool) -> Result<SlimRequest, Failure> {
     Ok(SlimRequest {
         image: location,
         platform: words::platform(args.platform.as_deref())?,
-        probes: words::probes(&args.probes)?,
-        commands: words::commands(&args.cmd)?,
-        script,
-        surroundings: words::surroundings(&args.surroundings)?,
-        timeout: Duration::from_secs(args.probes.timeout),
+        exam: verify::request(&args.exam)?,
         grain: args.grain.into(),
         keep: wishes("--keep", &args.keep)?,
         drop: wishes("--drop", &args.drop)?,
