@@ -25,32 +25,47 @@ const FURTHER: usize = 3;
 /// Further runs of the candidate, to see whether a difference stays.
 const AGAIN: usize = 2;
 
+/// Sittings that were held already.
+pub struct Held<'a> {
+    /// Of the original; takes those that are held in addition.
+    pub originals: &'a mut Vec<Sitting>,
+    /// Of the candidate.
+    pub candidate: Option<Sitting>,
+}
+
 pub(super) fn compare(
     examiner: &Examiner,
     schedule: &Schedule,
     original: &Examinee,
     candidate: &Examinee,
-    before: Option<Sitting>,
+    held: Held<'_>,
 ) -> Result<Comparison, ExamError> {
+    let Held {
+        originals,
+        candidate: judged,
+    } = held;
     let sit = |examinee, wanted: &dyn Fn(usize) -> bool| {
         examiner.sit_some(examinee, schedule, Traced::No, wanted)
     };
-    // Two traced runs of the original tell what a third would touch anew.
-    let again = match before.as_ref().is_some_and(Sitting::is_traced) {
-        true => Traced::Yes,
-        false => Traced::No,
-    };
     let all = |_: usize| true;
-    let first = match before {
+    if originals.is_empty() {
+        originals.push(sit(original, &all)?);
+    }
+    let judged = match judged {
         Some(sitting) => sitting,
-        None => sit(original, &all)?,
+        None => sit(candidate, &all)?,
     };
-    let judged = sit(candidate, &all)?;
-    thread::sleep((first.ended + APART).saturating_duration_since(Instant::now()));
-    let second = examiner.sit_some(original, schedule, again, all)?;
-    let mut originals = vec![first, second];
+    if let [first] = originals.as_slice() {
+        // Two traced runs of the original tell what a third would touch anew.
+        let again = match first.is_traced() {
+            true => Traced::Yes,
+            false => Traced::No,
+        };
+        thread::sleep((first.ended + APART).saturating_duration_since(Instant::now()));
+        originals.push(examiner.sit_some(original, schedule, again, all)?);
+    }
     let mut notes = schedule.notes.clone();
-    let mut found = hold_all(schedule, &originals, &judged);
+    let mut found = hold_all(schedule, originals, &judged);
     for round in 0..FURTHER {
         let odd = differing(&found);
         // A status that two runs agreed on will not change in a fifth.
@@ -58,10 +73,10 @@ pub(super) fn compare(
             break;
         }
         originals.push(sit(original, &|number| odd.contains(&number))?);
-        found = hold_all(schedule, &originals, &judged);
+        found = hold_all(schedule, originals, &judged);
     }
     let mut doubts = doubts(schedule, &original.facts, &originals[0]);
-    settle_odd(schedule, &originals, &mut found, &mut doubts, |odd| {
+    settle_odd(schedule, originals, &mut found, &mut doubts, |odd| {
         sit(candidate, &|number| odd.contains(&number))
     })?;
     let traces: Vec<Trace> = originals.iter().map(Sitting::trace).collect();
@@ -102,13 +117,13 @@ pub(super) fn compare(
 
 /// What came of one question.
 #[derive(Debug, Default)]
-struct Held {
+struct Answers {
     differences: Vec<Difference>,
     noise: Vec<Noise>,
 }
 
 /// By start, by question.
-type All = Vec<Vec<Held>>;
+type All = Vec<Vec<Answers>>;
 
 fn hold_all(schedule: &Schedule, originals: &[Sitting], judged: &Sitting) -> All {
     let starts = schedule.starts.iter().enumerate();
@@ -127,7 +142,7 @@ fn hold_all(schedule: &Schedule, originals: &[Sitting], judged: &Sitting) -> All
 }
 
 fn differing(found: &All) -> BTreeSet<usize> {
-    let differs = |held: &[Held]| held.iter().any(|held| !held.differences.is_empty());
+    let differs = |held: &[Answers]| held.iter().any(|held| !held.differences.is_empty());
     let numbered = found.iter().enumerate();
     numbered
         .filter_map(|(number, held)| differs(held).then_some(number))
@@ -135,7 +150,7 @@ fn differing(found: &All) -> BTreeSet<usize> {
 }
 
 /// True when answers differ in kind, status or exit code.
-fn is_coarse(held: &[Held]) -> bool {
+fn is_coarse(held: &[Answers]) -> bool {
     let mut all = held.iter().flat_map(|held| &held.differences);
     all.any(|d| matches!(d.part.as_str(), "answer" | "status" | "exit code"))
 }
@@ -182,12 +197,12 @@ fn settle_odd(
     Ok(())
 }
 
-fn hold_start(start: &Start, originals: &[&Sat], judged: &Sat) -> Vec<Held> {
+fn hold_start(start: &Start, originals: &[&Sat], judged: &Sat) -> Vec<Answers> {
     let questions = start.questions.iter().enumerate();
     questions
         .map(|(number, _)| {
             let said: Vec<&Reply> = originals.iter().map(|sat| &sat.replies[number].0).collect();
-            let mut held = Held::default();
+            let mut held = Answers::default();
             hold_reply(&said, &judged.replies[number].0, start.ends, &mut held);
             if number == 0 {
                 let written: Vec<_> = originals.iter().map(|sat| &sat.files).collect();
@@ -198,7 +213,7 @@ fn hold_start(start: &Start, originals: &[&Sat], judged: &Sat) -> Vec<Held> {
         .collect()
 }
 
-fn hold_reply(originals: &[&Reply], judged: &Reply, ends: bool, held: &mut Held) {
+fn hold_reply(originals: &[&Reply], judged: &Reply, ends: bool, held: &mut Answers) {
     let Some(first) = originals.first() else {
         return;
     };
@@ -283,7 +298,7 @@ fn hold_headers(
     originals: &[&[(String, String)]],
     judged: &[(String, String)],
     body_varies: bool,
-    held: &mut Held,
+    held: &mut Answers,
 ) {
     let value = |headers: &[(String, String)], wanted: &str| -> Option<String> {
         let named = headers.iter().filter(|(name, _)| name == wanted);
@@ -314,7 +329,7 @@ fn hold_headers(
     }
 }
 
-impl Held {
+impl Answers {
     fn note(&mut self, part: &str, finding: Finding) {
         let part = part.to_owned();
         match finding {
@@ -356,7 +371,7 @@ fn document(
     start: &Start,
     original: &Examinee,
     pair: [Option<&Sat>; 2],
-    held: Vec<Held>,
+    held: Vec<Answers>,
 ) -> ComparedStart {
     let [Some(before), Some(after)] = pair else {
         return ComparedStart {

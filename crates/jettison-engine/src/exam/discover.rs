@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use jettison_plan::{Action, Expectation, Origin, Probe};
 use jettison_sandbox::Container;
 
+use super::abreast;
 use super::crawl::crawl;
 use super::life::{Life, STOP_GRACE};
 use super::noise::excerpt;
@@ -49,35 +50,55 @@ pub(super) fn discover(
         services: &services,
         item,
     };
-    let mut schedule = Schedule {
-        starts: Vec::new(),
-        notes: Vec::new(),
-    };
     let own = (!original.run.argv().is_empty()).then_some(Words::Own);
-    let commands = examiner
-        .request
-        .commands
-        .iter()
-        .cloned()
-        .map(Words::Command);
-    for words in own.into_iter().chain(commands) {
-        let is_first = schedule.starts.is_empty();
-        let start = discovery.start(words, is_first, &mut schedule.notes)?;
-        schedule.starts.push(start);
-        if is_first {
-            discovery.restart(&mut schedule)?;
-        }
-    }
-    if schedule.starts.is_empty() {
+    let commands = examiner.request.commands.iter().cloned();
+    let mut words = own.into_iter().chain(commands.map(Words::Command));
+    let mut schedule = Schedule::default();
+    let Some(first) = words.next() else {
         return Err(ExamError::NoProgram);
+    };
+    let plain = discovery.start(first, true, &mut schedule)?;
+    schedule.starts.push(plain.clone());
+    // What the plain start showed is all that the others need to know.
+    let variations = original.premises.variations().into_iter();
+    let mut further = vec![Further::Restart];
+    further.extend(words.map(Further::Words));
+    further.extend(variations.map(Further::Variation));
+    further.push(Further::Help);
+    let look = |further: &Further| -> Result<Schedule, ExamError> {
+        let mut found = Schedule::default();
+        match further {
+            Further::Restart => discovery.restart(&plain, &mut found)?,
+            Further::Words(words) => {
+                let start = discovery.start(words.clone(), false, &mut found)?;
+                found.starts.push(start);
+            }
+            Further::Variation(variation) => discovery.vary(&plain, variation, &mut found),
+            Further::Help => discovery.help(&mut found)?,
+        }
+        Ok(found)
+    };
+    for found in abreast::each(&further, services.is_empty(), look)? {
+        schedule.starts.extend(found.starts);
+        schedule.notes.extend(found.notes);
     }
-    discovery.vary(&mut schedule)?;
-    discovery.help(&mut schedule)?;
     for name in services.ended() {
         let note = format!("companion container {name} ended while it was needed");
         schedule.notes.push(note);
     }
     Ok(schedule)
+}
+
+/// What is looked into after the plain start.
+enum Further {
+    /// The plain start again on its volumes.
+    Restart,
+    /// Another command.
+    Words(Words),
+    /// The plain start with something changed around it.
+    Variation(Variation),
+    /// What the program says about itself.
+    Help,
 }
 
 struct Discovery<'a> {
@@ -94,8 +115,9 @@ impl Discovery<'_> {
         &self,
         words: Words,
         is_first: bool,
-        notes: &mut Vec<String>,
+        found: &mut Schedule,
     ) -> Result<Start, ExamError> {
+        let notes = &mut found.notes;
         let mut start = self.stub(words);
         self.item.say(&start.label);
         let asked: &[Probe] = match is_first {
@@ -310,49 +332,40 @@ impl Discovery<'_> {
         Ok(())
     }
 
-    /// The first start again under each variation that the original bears.
-    fn vary(&self, schedule: &mut Schedule) -> Result<(), ExamError> {
-        let Some(plain) = schedule.starts.first().cloned() else {
-            return Ok(());
-        };
+    /// The plain start again under a variation that the original may bear.
+    fn vary(&self, plain: &Start, variation: &Variation, found: &mut Schedule) {
         if !plain.is_answered() {
-            return Ok(());
+            return;
         }
-        for variation in self.original.premises.variations() {
-            let label = variation.label();
-            self.item.say(&label);
-            let mut start = plain.clone();
-            let keeps = |question: &Question| {
-                question.probe.action != Action::Stop && question.expected.is_an_answer()
-            };
-            start.questions.retain(keeps);
-            start.questions.truncate(VARIED_QUESTIONS);
-            start.label = label;
-            start.variation = variation;
-            let runner = self.examiner.runner(self.original, self.services, &start);
-            let timeout = self.examiner.request.timeout;
-            let facts = &self.original.facts;
-            match sit(&runner, facts, &start, timeout, self.item, false) {
-                Ok(sat) => take_what_is_borne(start, &sat, schedule),
-                // A user that this sandbox cannot give says nothing about the image.
-                Err(error) => {
-                    let left_out = format!("left out: {}: {error}", start.label);
-                    schedule.notes.push(left_out);
-                }
+        let label = variation.label();
+        self.item.say(&label);
+        let mut start = plain.clone();
+        let keeps = |question: &Question| {
+            question.probe.action != Action::Stop && question.expected.is_an_answer()
+        };
+        start.questions.retain(keeps);
+        start.questions.truncate(VARIED_QUESTIONS);
+        start.label = label;
+        start.variation = variation.clone();
+        let runner = self.examiner.runner(self.original, self.services, &start);
+        let timeout = self.examiner.request.timeout;
+        let facts = &self.original.facts;
+        match sit(&runner, facts, &start, timeout, self.item, false) {
+            Ok(sat) => take_what_is_borne(start, &sat, found),
+            // A user that this sandbox cannot give says nothing about the image.
+            Err(error) => {
+                let left_out = format!("left out: {}: {error}", start.label);
+                found.notes.push(left_out);
             }
         }
-        Ok(())
     }
 
     /// The first start again on the volumes that it left: a database that was
     /// initialised takes another way than one that was not.
-    fn restart(&self, schedule: &mut Schedule) -> Result<(), ExamError> {
+    fn restart(&self, plain: &Start, found: &mut Schedule) -> Result<(), ExamError> {
         let writes = |volume: &Volume| !volume.read_only;
         let own = &self.examiner.request.surroundings.volumes;
         let has_volumes = !self.original.run.volumes.is_empty() || own.iter().any(writes);
-        let Some(plain) = schedule.starts.first().cloned() else {
-            return Ok(());
-        };
         if !has_volumes || plain.ends || !plain.is_answered() {
             return Ok(());
         }
@@ -362,16 +375,16 @@ impl Discovery<'_> {
         self.item.say(&start.label);
         let timeout = self.examiner.request.timeout;
         let facts = &self.original.facts;
-        let mut runner = self.examiner.runner(self.original, self.services, &plain);
-        let first = sit(&runner, facts, &plain, timeout, self.item, true)?;
+        let mut runner = self.examiner.runner(self.original, self.services, plain);
+        let first = sit(&runner, facts, plain, timeout, self.item, true)?;
         runner.spec.volumes_of = first.kept.as_deref().map(Container::id);
         let sat = sit(&runner, facts, &start, timeout, self.item, false)?;
-        take_what_is_borne(start, &sat, schedule);
+        take_what_is_borne(start, &sat, found);
         Ok(())
     }
 
     /// What the program says about itself, each in a container of its own.
-    fn help(&self, schedule: &mut Schedule) -> Result<(), ExamError> {
+    fn help(&self, found: &mut Schedule) -> Result<(), ExamError> {
         let run = &self.original.run;
         let argv = run.argv();
         let Some(program) = argv.first() else {
@@ -382,9 +395,8 @@ impl Discovery<'_> {
         if SHELLS.contains(&name) || is_line {
             return Ok(());
         }
-        let before = schedule.starts.len();
         for flag in ["--help", "--version", "-h"] {
-            if flag == "-h" && schedule.starts.len() > before {
+            if flag == "-h" && !found.starts.is_empty() {
                 break;
             }
             let mut words = vec![flag.to_owned()];
@@ -412,7 +424,7 @@ impl Discovery<'_> {
             start.took = life.begin.elapsed();
             let probe = free(Action::Start, Expectation::Success);
             start.questions.push(question(probe, Shape::Ended(0)));
-            schedule.starts.push(start);
+            found.starts.push(start);
         }
         Ok(())
     }
@@ -420,12 +432,12 @@ impl Discovery<'_> {
 
 /// A start that the original answers as it answers the plain one is asked of
 /// others too.
-fn take_what_is_borne(start: Start, sat: &Sat, schedule: &mut Schedule) {
+fn take_what_is_borne(start: Start, sat: &Sat, found: &mut Schedule) {
     let mut pairs = start.questions.iter().zip(&sat.replies);
     let odd = pairs.find(|(question, (reply, _))| reply.shape() != question.expected);
     match odd {
-        None => schedule.starts.push(start),
-        Some((question, (reply, _))) => schedule.notes.push(format!(
+        None => found.starts.push(start),
+        Some((question, (reply, _))) => found.notes.push(format!(
             "left out, since the original does not bear it: {} ({}: {})",
             start.label,
             question.probe,

@@ -14,6 +14,7 @@
 //! and system call filter, a private network, volumes as copies. Nothing here
 //! runs where nothing contains a stranger's program.
 
+mod abreast;
 mod compare;
 mod crawl;
 mod discover;
@@ -27,6 +28,8 @@ mod talk;
 mod vary;
 mod verdict;
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jettison_image::{Image, RunConfig};
@@ -40,8 +43,10 @@ use crate::prove::{
     prepare_with_tree, stop_signal,
 };
 use crate::surroundings::Surroundings;
+pub use compare::Held;
 use life::Facts;
 pub use schedule::{Question, Schedule, Start, Variation, Words};
+use sit::Sat;
 pub use sit::Sitting;
 use vary::Premises;
 
@@ -218,46 +223,49 @@ impl Examiner {
             .begin("asking the running program", None);
         let services = self.services.start(&self.sandbox, &self.context)?;
         let needed = schedule.needed(wanted);
-        let mut starts: Vec<Option<sit::Sat>> = Vec::new();
-        for (number, start) in schedule.starts.iter().enumerate() {
-            if !needed[number] {
-                starts.push(None);
-                continue;
+        let chain = |chain: &Range<usize>| -> Result<Vec<Option<Sat>>, ExamError> {
+            if !needed[chain.start] {
+                return Ok(chain.clone().map(|_| None).collect());
             }
-            item.say(&start.label);
-            let mut runner = self.runner(examinee, &services, start);
-            if traced == Traced::Yes {
-                runner.spec.trace = Tracing::On;
+            let mut sats = Vec::new();
+            let mut kept: Option<Arc<Container>> = None;
+            for number in chain.clone().filter(|&number| needed[number]) {
+                let start = &schedule.starts[number];
+                item.say(&start.label);
+                let mut runner = self.runner(examinee, &services, start);
+                if traced == Traced::Yes {
+                    runner.spec.trace = Tracing::On;
+                }
+                runner.spec.volumes_of = kept.as_deref().map(Container::id);
+                let keeps = number + 1 < chain.end && needed[number + 1];
+                let timeout = self.request.timeout;
+                let item = item.as_ref();
+                let mut sat = sit::sit(&runner, &examinee.facts, start, timeout, item, keeps)?;
+                kept = sat.kept.take();
+                sats.push(Some(sat));
             }
-            let before = starts.last_mut().and_then(Option::as_mut);
-            let kept = before.and_then(|sat| sat.kept.take());
-            runner.spec.volumes_of = kept.as_deref().map(Container::id);
-            let keeps = schedule
-                .starts
-                .get(number + 1)
-                .is_some_and(|next| next.on_volumes);
-            let timeout = self.request.timeout;
-            let item = item.as_ref();
-            let sat = sit::sit(&runner, &examinee.facts, start, timeout, item, keeps)?;
-            starts.push(Some(sat));
-        }
+            sats.resize_with(chain.len(), || None);
+            Ok(sats)
+        };
+        let sats = abreast::each(&schedule.chains(), services.is_empty(), chain)?;
         Ok(Sitting {
-            starts,
+            starts: sats.into_iter().flatten().collect(),
             ended: std::time::Instant::now(),
         })
     }
 
     /// Holds another image against the original: original, candidate, original
     /// again, and on a difference up to three more runs of the original.
-    /// `before` is a sitting of the original that was held already.
+    /// What was held already is not held again; what is held of the original
+    /// is left behind for the next candidate.
     pub fn compare(
         &self,
         schedule: &Schedule,
         original: &Examinee,
         candidate: &Examinee,
-        before: Option<Sitting>,
+        held: Held<'_>,
     ) -> Result<Comparison, ExamError> {
-        compare::compare(self, schedule, original, candidate, before)
+        compare::compare(self, schedule, original, candidate, held)
     }
 
     fn runner<'a>(

@@ -2,6 +2,7 @@
 //! and what is asked each time. Made once, on the original; carried out on
 //! every image that is held against it.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use jettison_image::RunConfig;
@@ -10,7 +11,7 @@ use jettison_plan::Probe;
 use super::reply::Shape;
 
 /// Everything that will be asked, in order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Schedule {
     /// The ways in which the program is started.
     pub starts: Vec<Start>,
@@ -83,6 +84,19 @@ impl Schedule {
             needed[number - 1] |= needed[number] && self.starts[number].on_volumes;
         }
         needed
+    }
+
+    /// The starts that follow upon each other: one, and those on the volumes
+    /// that it leaves.
+    pub(crate) fn chains(&self) -> Vec<Range<usize>> {
+        let mut chains: Vec<Range<usize>> = Vec::new();
+        for (number, start) in self.starts.iter().enumerate() {
+            match chains.last_mut().filter(|_| start.on_volumes) {
+                Some(chain) => chain.end = number + 1,
+                None => chains.push(number..number + 1),
+            }
+        }
+        chains
     }
 
     /// True when nothing is asked.

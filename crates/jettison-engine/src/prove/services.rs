@@ -57,6 +57,11 @@ impl Services {
         PreparedServices::prepare(sandbox, surroundings, context)?.start(sandbox, context)
     }
 
+    /// True where nothing stands beside the program.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
     /// Companions that have ended while the program was asked.
     pub(crate) fn ended(&self) -> Vec<String> {
         let ended = |container: &&Container| matches!(container.try_wait(), Ok(Some(_)));

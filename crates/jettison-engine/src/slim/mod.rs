@@ -21,7 +21,7 @@ use jettison_select::Wish;
 
 use crate::Context;
 use crate::build::AssembleError;
-use crate::exam::{ExamError, ExamRequest, Examiner, Sitting, Traced};
+use crate::exam::{ExamError, ExamRequest, Examiner, Held, Sitting, Traced};
 use crate::spool::{Spool, SpoolError};
 use crate::store::StoreError;
 use crate::transport::{Location, TransportError};
@@ -175,7 +175,7 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
         context,
     };
     let mut rounds = 0;
-    let mut before = Some(before);
+    let mut originals = vec![before];
     loop {
         let small = maker.make()?;
         let candidate = examiner.admit(&small.image)?;
@@ -185,7 +185,11 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             rounds += 1;
             continue;
         }
-        let evidence = examiner.compare(&schedule, &whole, &candidate, before.take())?;
+        let held = Held {
+            originals: &mut originals,
+            candidate: Some(seen),
+        };
+        let evidence = examiner.compare(&schedule, &whole, &candidate, held)?;
         let suspects = Misses::suspects(&traces, spool.tree(), small.tree());
         if evidence.verdict == Verdict::Differs
             && rounds < MOST_ROUNDS

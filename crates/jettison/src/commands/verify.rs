@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jettison_engine::Context;
-use jettison_engine::exam::{ExamError, ExamRequest, Examiner};
+use jettison_engine::exam::{ExamError, ExamRequest, Examiner, Held};
 use jettison_engine::transport::{Location, Opened};
 use jettison_image::Platform;
 
@@ -70,8 +70,12 @@ pub fn verify(args: &VerifyArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, F
     let original = examiner.admit(&old.image).map_err(failure)?;
     let candidate = examiner.admit(&new.image).map_err(failure)?;
     let schedule = examiner.discover(&original).map_err(failure)?;
+    let held = Held {
+        originals: &mut Vec::new(),
+        candidate: None,
+    };
     let comparison = examiner
-        .compare(&schedule, &original, &candidate, None)
+        .compare(&schedule, &original, &candidate, held)
         .map_err(failure)?;
     if let Some(path) = &args.evidence {
         words::write(
