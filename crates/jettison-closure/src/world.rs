@@ -28,27 +28,23 @@ impl<'a> World<'a> {
         if name.contains(&b'/') {
             return self.executable(&self.below_working_directory(name)?);
         }
-        let path = self
-            .environment
-            .get("PATH")
-            .map_or(DEFAULT_PATH, |path| path);
-        path.split(':').find_map(|directory| {
-            let directory = self.below_working_directory(directory.as_bytes())?;
-            self.executable(&directory.join(name).ok()?)
-        })
+        let mut directories = self.search_path();
+        directories.find_map(|directory| self.executable(&directory.join(name).ok()?))
+    }
+
+    /// The directories in which commands are looked for.
+    pub fn search_path(&self) -> impl Iterator<Item = ImagePath> {
+        let path = self.environment.get("PATH");
+        let path = path.map_or(DEFAULT_PATH, |path| path);
+        path.split(':')
+            .filter_map(|directory| self.below_working_directory(directory.as_bytes()))
     }
 
     /// The names of everything that a command without a slash could be.
     pub(crate) fn commands(&self) -> Vec<Vec<u8>> {
-        let path = self
-            .environment
-            .get("PATH")
-            .map_or(DEFAULT_PATH, |path| path);
-        let directories = path.split(':').filter_map(|directory| {
-            let directory = self.below_working_directory(directory.as_bytes())?;
-            self.tree.resolve(directory, Follow::All).ok()
-        });
+        let directories = self.search_path();
         let mut names: Vec<Vec<u8>> = directories
+            .filter_map(|directory| self.tree.resolve(directory, Follow::All).ok())
             .flat_map(|directory| directory.children().map(|child| child.name().to_vec()))
             .collect();
         names.sort_unstable();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jettison_closure::loader::Loader;
 use jettison_closure::scripts::any;
 use jettison_closure::{
-    Edge, How, ProgramFacts, World, companions, compiled, config, is_known_to_load, loads_code,
+    Edge, How, ProgramFacts, World, companions, compiled, config, is_known_to_load, loads_code, own,
 };
 use jettison_image::{Follow, ImagePath, Node};
 use jettison_packages::droppable::Class;
@@ -180,16 +180,29 @@ pub(crate) fn run(work: &mut Work<'_>) {
                 .keep_path_as(node.path(), Follow::All, &reason, firmly);
         } else if node.is_file() {
             let firmly = work.keeping.is_firm(node) && !is_general(work, node);
-            let (edges, is_compiled) = leads(work, node);
-            for (by, edge) in edges {
-                let is_uncertain = matches!(edge.how, How::Runs | How::Names | How::Family);
-                // What stands in a program as text is a guess.
-                let is_guess = is_compiled && is_uncertain;
+            for lead in leads(work, node, firmly) {
+                let is_uncertain = lead.is_uncertain();
                 if firmly || !is_uncertain {
-                    take(work, &by, &edge, firmly && !is_guess);
+                    let is_guess = lead.is_text && is_uncertain;
+                    take(work, &lead.by, &lead.edge, firmly && !is_guess);
                 }
             }
         }
+    }
+}
+
+/// Where a file leads.
+struct Lead {
+    by: ImagePath,
+    edge: Edge,
+    /// Known by a text that may as well mean something else.
+    is_text: bool,
+}
+
+impl Lead {
+    /// True for what is run or opened on some day, not with every start.
+    fn is_uncertain(&self) -> bool {
+        matches!(self.edge.how, How::Runs | How::Names | How::Family)
     }
 }
 
@@ -207,44 +220,56 @@ fn is_general(work: &Work<'_>, node: Node<'_>) -> bool {
     })
 }
 
-/// What one file leads to.
-fn leads<'a>(work: &mut Work<'a>, node: Node<'a>) -> (Vec<(ImagePath, Edge)>, bool) {
+/// What one file leads to; `own` asks for what an application's texts may mean.
+fn leads<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Vec<Lead> {
     let contents = work.facts.contents;
     let Ok(head) = contents.read(node, HEAD) else {
-        return (Vec::new(), false);
+        return Vec::new();
     };
     let is_compiled = head.starts_with(b"\x7fELF");
-    let most = if is_compiled {
-        MOST_COMPILED
-    } else {
-        MOST_TEXT
+    let most = match is_compiled || head.starts_with(b"PK") {
+        true => MOST_COMPILED,
+        false => MOST_TEXT,
     };
     if node.size_bytes() > most {
-        return (Vec::new(), false);
+        return Vec::new();
     }
     let Ok(data) = contents.read(node, most) else {
-        return (Vec::new(), false);
+        return Vec::new();
     };
     let path = node.path();
     let world = work.world;
-    let mine = |edges: Vec<Edge>| -> Vec<(ImagePath, Edge)> {
-        edges.into_iter().map(|edge| (path.clone(), edge)).collect()
+    let mut leads = Vec::new();
+    let mut add = |edges: Vec<Edge>, is_text: bool| {
+        leads.extend(edges.into_iter().map(|edge| Lead {
+            by: path.clone(),
+            edge,
+            is_text,
+        }));
     };
     if is_compiled {
-        let mut edges = work.loader.closure(node).edges;
-        let libraries = edges.iter().filter(|(_, edge)| edge.how == How::Loads);
-        let libraries = libraries.filter_map(|(_, edge)| Some(world.file(&edge.to)?.id()));
-        work.libraries.insert(node.id(), libraries.collect());
+        let libraries = work.loader.closure(node).edges;
+        let loaded = libraries.iter().filter(|(_, edge)| edge.how == How::Loads);
+        let loaded = loaded.filter_map(|(_, edge)| Some(world.file(&edge.to)?.id()));
+        work.libraries.insert(node.id(), loaded.collect());
         work.compiled.insert(node.id(), loads_code(&data));
         if let Some(facts) = ProgramFacts::read(node, &data) {
-            edges.extend(mine(compiled::edges_of(&work.loader, node, &facts)));
-            edges.extend(mine(companions::of(&world, &facts)));
+            add(compiled::edges_of(&work.loader, node, &facts), true);
+            add(companions::of(&world, &facts), false);
         }
-        return (edges, true);
+        leads.extend(libraries.into_iter().map(|(by, edge)| Lead {
+            by,
+            edge,
+            is_text: true,
+        }));
+        return leads;
     }
-    let mut edges = any::edges(&world, node, &data);
-    edges.extend(config::edges(&world, node, &data));
-    (mine(edges), false)
+    add(any::edges(&world, node, &data), false);
+    add(config::edges(&world, node, &data), false);
+    if own && work.facts.installed.owner(&path).is_none() {
+        add(own::edges(&world, node, &data), true);
+    }
+    leads
 }
 
 /// Keeps what an edge leads to, in the way that it asks for.

@@ -11,7 +11,7 @@ use jettison_plan::{Grain, Reason, ReasonKind};
 
 use crate::follow::Work;
 use crate::spare;
-use crate::whole::{self, Whole};
+use crate::whole::{self, Because, Whole};
 
 /// What tools that install packages need of each other: no program that serves
 /// anybody runs them, though many packages name them as dependencies.
@@ -75,7 +75,7 @@ fn programs(work: &mut Work<'_>) {
         let Some(index) = work.facts.installed.owner_index(&node.path()) else {
             continue;
         };
-        packages(work, index, node);
+        packages(work, index, &|package| whole::of_package(package, node));
     }
 }
 
@@ -85,8 +85,8 @@ fn is_library(node: Node<'_>) -> bool {
     name.starts_with(b"ld-") || name.windows(3).any(|part| part == b".so")
 }
 
-/// A package and what it depends on.
-fn packages(work: &mut Work<'_>, index: usize, node: Node<'_>) {
+/// Keeps a package and what it depends on.
+pub(crate) fn packages(work: &mut Work<'_>, index: usize, because: Because<'_>) {
     let installed = work.facts.installed;
     let mut ahead = vec![index];
     let mut known = std::collections::BTreeSet::from([index]);
@@ -95,7 +95,7 @@ fn packages(work: &mut Work<'_>, index: usize, node: Node<'_>) {
         if package.kind == PackageKind::Deb && MACHINERY.contains(&package.name.as_str()) {
             continue;
         }
-        whole::package(work, index, node);
+        whole::package(work, index, because);
         let depends = installed.dependencies(index).iter().copied();
         ahead.extend(depends.filter(|depends| known.insert(*depends)));
     }

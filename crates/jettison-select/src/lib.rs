@@ -6,13 +6,16 @@
 //! nothing new comes ([`follow`]): libraries, commands, modules, companions,
 //! the rest of a language's package, siblings of files that were found by
 //! listing or by computed names. What no analysis can bound is kept whole, and
-//! said so ([`generous`]). Nothing here runs anything or opens a file.
+//! said so ([`generous`]); where nobody says what is asked, so is what was
+//! installed by name ([`requested`]). Nothing here runs anything or opens a file.
 
+mod alias;
 mod document;
 mod family;
 mod follow;
 mod generous;
 mod keeping;
+mod requested;
 mod spare;
 mod start;
 mod traced;
@@ -51,6 +54,8 @@ pub struct Facts<'a> {
     pub traces: &'a [(String, Trace)],
     /// What a probe on the small image looked for, by the probe.
     pub misses: &'a [(String, FilePath)],
+    /// A person said what is asked: what nobody asks for is not needed.
+    pub is_told: bool,
     /// How much comes along with what is touched.
     pub grain: Grain,
     /// What a person wants kept.
@@ -84,6 +89,9 @@ pub fn select(facts: &Facts<'_>) -> Selection {
     start::commands(&mut work);
     wish::keep(&mut work);
     traced::apply(&mut work);
+    if !facts.is_told {
+        requested::apply(&mut work);
+    }
     loop {
         follow::run(&mut work);
         if spare::look(&mut work) {
@@ -93,6 +101,7 @@ pub fn select(facts: &Facts<'_>) -> Selection {
         family::apply(&mut work);
         whole::apply(&mut work);
         generous::apply(&mut work);
+        alias::apply(&mut work);
         if work.keeping.is_settled() {
             break;
         }

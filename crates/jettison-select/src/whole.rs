@@ -4,7 +4,7 @@
 //! request may import its neighbour; a compiled program comes file by file.
 
 use jettison_image::{ImagePath, Node};
-use jettison_packages::installed::UnitKind;
+use jettison_packages::installed::{Package, UnitKind};
 use jettison_plan::{Grain, Reason, ReasonKind};
 
 use crate::follow::Work;
@@ -74,7 +74,7 @@ fn units(work: &mut Work<'_>) {
 fn packages(work: &mut Work<'_>) {
     for node in kept_files(work) {
         if let Some(index) = work.facts.installed.owner_index(&node.path()) {
-            package(work, index, node);
+            package(work, index, &|package| of_package(package, node));
         }
     }
 }
@@ -98,19 +98,26 @@ fn layers(work: &mut Work<'_>) {
     }
 }
 
+/// What says of a package why it is kept.
+pub(crate) type Because<'b> = &'b dyn Fn(&Package) -> Reason;
+
+/// It is the package that a file belongs to, or one that this depends on.
+pub(crate) fn of_package(package: &Package, file: Node<'_>) -> Reason {
+    let detail = format!("{} {}", package.name, package.version);
+    Reason::because(ReasonKind::Package, file_path(file), detail)
+}
+
 /// Keeps a package of the operating system, its droppable files aside.
-pub(crate) fn package(work: &mut Work<'_>, index: usize, because_of: Node<'_>) {
+pub(crate) fn package(work: &mut Work<'_>, index: usize, because: Because<'_>) {
     let installed = work.facts.installed;
     let package = &installed.packages[index];
     if !work.whole.insert(Whole::Package(index)) {
         return;
     }
-    let detail = format!("{} {}", package.name, package.version);
-    let reason = Reason::because(ReasonKind::Package, file_path(because_of), detail);
     let members: Vec<ImagePath> = installed.files(package).cloned().collect();
     let tree = work.facts.tree;
     let nodes: Vec<_> = members.iter().filter_map(|path| tree.get(path)).collect();
-    keep_needed(work, nodes, &reason, false);
+    keep_needed(work, nodes, &because(package), false);
 }
 
 /// Keeps what is of no droppable class.

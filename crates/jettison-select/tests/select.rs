@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jettison_image::{
-    Budget, Entry, EntryKind, Error, FileContents, ImagePath, LayerIndexBuilder, Limits, Metadata,
-    Node, RunConfig, Tree,
+    Budget, Entry, EntryKind, Error, FileContents, ImagePath, LayerIndex, LayerIndexBuilder,
+    Limits, Metadata, Node, RunConfig, Tree,
 };
 use jettison_packages::PackageLimits;
 use jettison_packages::installed::{TreeFiles, scan};
@@ -17,6 +17,9 @@ use jettison_select::{Command, Facts, select};
 #[derive(Default)]
 struct Case<'a> {
     files: &'a [(&'a str, &'a str)],
+    /// The files of a layer above.
+    above: &'a [(&'a str, &'a str)],
+    is_told: bool,
     argv: &'a [&'a str],
     traces: &'a [(&'a str, Touch)],
     misses: &'a [&'a str],
@@ -33,39 +36,47 @@ impl FileContents for Files {
     }
 }
 
+fn layer(files: &[(&str, &str)], contents: &mut HashMap<ImagePath, Vec<u8>>) -> LayerIndex {
+    let limits = Limits::default();
+    let mut builder = LayerIndexBuilder::new(Arc::new(Budget::new(&limits)));
+    for (ordinal, (path, data)) in files.iter().enumerate() {
+        let (name, kind) = match path.split_once(" -> ") {
+            Some((name, target)) => {
+                let target = target.as_bytes().to_vec();
+                (name, EntryKind::Symlink { target })
+            }
+            None if path.ends_with('/') => (*path, EntryKind::Directory),
+            None => {
+                let size_bytes = data.len() as u64;
+                (*path, EntryKind::File { size_bytes })
+            }
+        };
+        let metadata = Metadata {
+            mode: 0o755,
+            ..Metadata::default()
+        };
+        let path = ImagePath::new(name).expect("a path of the test");
+        contents.insert(path.clone(), data.as_bytes().to_vec());
+        let entry = Entry {
+            path,
+            kind,
+            metadata,
+        };
+        let pushed = builder.push(&entry, ordinal as u32, None);
+        pushed.expect("an entry of the test");
+    }
+    builder.finish()
+}
+
 impl Case<'_> {
     fn plan(&self) -> Plan {
         let limits = Limits::default();
-        let mut builder = LayerIndexBuilder::new(Arc::new(Budget::new(&limits)));
         let mut contents = HashMap::new();
-        for (ordinal, (path, data)) in self.files.iter().enumerate() {
-            let (name, kind) = match path.split_once(" -> ") {
-                Some((name, target)) => {
-                    let target = target.as_bytes().to_vec();
-                    (name, EntryKind::Symlink { target })
-                }
-                None if path.ends_with('/') => (*path, EntryKind::Directory),
-                None => {
-                    let size_bytes = data.len() as u64;
-                    (*path, EntryKind::File { size_bytes })
-                }
-            };
-            let metadata = Metadata {
-                mode: 0o755,
-                ..Metadata::default()
-            };
-            let path = ImagePath::new(name).expect("a path of the test");
-            contents.insert(path.clone(), data.as_bytes().to_vec());
-            let entry = Entry {
-                path,
-                kind,
-                metadata,
-            };
-            let pushed = builder.push(&entry, ordinal as u32, None);
-            pushed.expect("an entry of the test");
-        }
-        let layers = vec![Arc::new(builder.finish())];
-        let tree = Tree::merge(layers, &limits).expect("a tree of the test");
+        let layers = [self.files, self.above]
+            .into_iter()
+            .filter(|files| !files.is_empty())
+            .map(|files| Arc::new(layer(files, &mut contents)));
+        let tree = Tree::merge(layers.collect(), &limits).expect("a tree of the test");
         let databases = TreeFiles {
             tree: &tree,
             contents: &contents.clone(),
@@ -97,6 +108,7 @@ impl Case<'_> {
                 argv: self.argv.iter().map(|&word| word.to_owned()).collect(),
             }],
             traces: &[("GET /".to_owned(), trace)],
+            is_told: self.is_told,
             misses: &misses
                 .map(|path| ("GET /".to_owned(), FilePath::new(path)))
                 .collect::<Vec<_>>(),
@@ -223,4 +235,69 @@ fn what_was_missed_comes_back() {
     };
     assert_eq!(kept(&case.plan(), "etc/codecs/b.codec"), ReasonKind::Missed);
     went(&system().plan(), "etc/codecs/b.codec");
+}
+
+#[test]
+fn other_names_of_what_stays_stay() {
+    let case = Case {
+        above: &[
+            ("usr/bin/zcat -> gunzip", ""),
+            ("usr/bin/gzcat -> /etc/alternatives/gzcat", ""),
+            ("etc/alternatives/gzcat -> /usr/bin/gunzip", ""),
+            ("usr/bin/view -> vi", ""),
+        ],
+        ..system()
+    };
+    let plan = case.plan();
+    assert_eq!(kept(&plan, "usr/bin/zcat"), ReasonKind::Needed);
+    kept(&plan, "usr/bin/gzcat");
+    kept(&plan, "etc/alternatives/gzcat");
+    went(&plan, "usr/bin/view");
+}
+
+#[test]
+fn what_was_installed_by_name_stays_until_somebody_says_what_is_asked() {
+    const ABOVE: &[(&str, &str)] = &[
+        (
+            "var/lib/dpkg/status",
+            "Package: base-files\nStatus: install ok installed\nVersion: 12\nSection: admin\n\n\
+             Package: curl\nStatus: install ok installed\nVersion: 7\nSection: web\nDepends: libcurl4\n\n\
+             Package: libcurl4\nStatus: install ok installed\nVersion: 7\nSection: libs\n\n\
+             Package: gcc\nStatus: install ok installed\nVersion: 12\nSection: devel\n\n\
+             Package: ftp\nStatus: install ok installed\nVersion: 1\nSection: net\n",
+        ),
+        (
+            "var/lib/apt/extended_states",
+            "Package: libcurl4\nAuto-Installed: 1\n\nPackage: ftp\nAuto-Installed: 1\n",
+        ),
+        ("var/lib/dpkg/info/curl.list", "/usr/bin/curl\n"),
+        ("var/lib/dpkg/info/libcurl4.list", "/usr/lib/libcurl.so.4\n"),
+        ("var/lib/dpkg/info/gcc.list", "/usr/bin/gcc\n"),
+        ("var/lib/dpkg/info/ftp.list", "/usr/bin/ftp\n"),
+        ("usr/bin/curl", "\x7fELF"),
+        ("usr/lib/libcurl.so.4", "\x7fELF"),
+        ("usr/bin/gcc", "\x7fELF"),
+        ("usr/bin/ftp", "\x7fELF"),
+    ];
+    let base = [
+        SYSTEM,
+        &[
+            ("var/lib/dpkg/info/base-files.list", "/etc/issue\n"),
+            ("etc/issue", "12"),
+        ],
+    ]
+    .concat();
+    let case = |is_told, above| Case {
+        files: &base,
+        above,
+        is_told,
+        argv: &["/entry.sh"],
+        ..Case::default()
+    };
+    let plan = case(false, ABOVE).plan();
+    assert_eq!(kept(&plan, "usr/bin/curl"), ReasonKind::Package);
+    kept(&plan, "usr/lib/libcurl.so.4");
+    went(&plan, "usr/bin/gcc");
+    went(&plan, "usr/bin/ftp");
+    went(&case(true, ABOVE).plan(), "usr/bin/curl");
 }

@@ -10,18 +10,15 @@
 
 use std::collections::BTreeSet;
 
-use memchr::memmem;
-
 use crate::edge::How;
 use crate::facts::ProgramFacts;
-use crate::scripts::{Reader, command};
+use crate::guess::{command_line, is_command_line, is_name};
+use crate::scripts::Reader;
 
 /// Command lines guessed for one file.
 const MOST: usize = 200;
 /// Names in one file: where there are more, they are a list of words.
 const MOST_NAMES: usize = 24;
-/// Longest text that is taken for a command.
-const MOST_TEXT: usize = 2048;
 
 /// Hand a text to the shell.
 const SHELL: &[&str] = &[
@@ -212,13 +209,6 @@ const WORDS: &[&str] = &[
     "ruby",
 ];
 
-/// What a sentence has and a command line has not.
-const SENTENCE: &[&str] = &[
-    " is ", " are ", " not ", " the ", " a ", " an ", " cannot ", " could ", " of ", " was ",
-    " has ", " must ", " should ", " error", " failed", " invalid", " unknown", " missing",
-    " only ", " will ", " be ", " with ", ": %s\n", "...",
-];
-
 pub(super) fn edges(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>) {
     if facts.is_go || facts.is_rust {
         return counted_names(reader, facts);
@@ -232,7 +222,7 @@ pub(super) fn edges(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>) {
     let mut found = 0;
     let mut names = BTreeSet::new();
     for text in facts.c_texts() {
-        if text.len() < 2 || text.len() > MOST_TEXT {
+        if text.len() < 2 {
             continue;
         }
         let Ok(text) = std::str::from_utf8(text) else {
@@ -300,65 +290,6 @@ fn is_of_the_system(facts: &ProgramFacts<'_>) -> bool {
     }
 }
 
-/// Adds the programs of a command line when its first word is one.
-fn command_line(reader: &mut Reader<'_>, text: &str) -> bool {
-    let first = first_word(text);
-    let known = reader.world.command(first.as_bytes()).is_some();
-    if !known || first.is_empty() {
-        return false;
-    }
-    for edge in command::text_edges(&reader.world, text.as_bytes()) {
-        let detail = match edge.how {
-            How::Runs => format!("may run {}", String::from_utf8_lossy(edge.to.file_name())),
-            _ => edge.detail,
-        };
-        reader.add(edge.to, edge.how, detail);
-    }
-    true
-}
-
-/// The word that would be run: variables that are set in front of it are passed over.
-fn first_word(text: &str) -> &str {
-    let is_setting = |word: &&str| {
-        word.split_once('=').is_some_and(|(name, _)| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        })
-    };
-    text.split_ascii_whitespace()
-        .map(|word| word.trim_start_matches(['(', '{', '!']))
-        .find(|word| !word.is_empty() && !is_setting(word))
-        .unwrap_or_default()
-}
-
-fn is_command_line(text: &str) -> bool {
-    if !text.trim_start().contains(' ')
-        || text
-            .bytes()
-            .any(|b| b.is_ascii_control() && b != b'\n' && b != b'\t')
-    {
-        return false;
-    }
-    let first = first_word(text);
-    let has = |part: &str| memmem::find(text.as_bytes(), part.as_bytes()).is_some();
-    let is_shells = [
-        " -", " |", "| ", " >", "2>", " <", " /", " '", " \"", "$", "`", "&&", "%s", ";", " +",
-    ]
-    .iter()
-    .any(|part| has(part));
-    let is_sentence = SENTENCE.iter().any(|part| has(part));
-    is_shells
-        && (!is_sentence || first.starts_with('/'))
-        && first.bytes().all(|b| b.is_ascii_graphic())
-}
-
-fn is_name(text: &str) -> bool {
-    text.len() <= 64
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b))
-}
-
 /// The words of a shell or an interpreter are its own, and what it runs its
 /// scripts say.
 pub(super) fn is_interpreter(facts: &ProgramFacts<'_>) -> bool {
@@ -389,27 +320,4 @@ pub(super) fn is_interpreter(facts: &ProgramFacts<'_>) -> bool {
     ];
     let name = std::str::from_utf8(facts.name()).unwrap_or_default();
     EXACT.contains(&name) || BEGINNING.iter().any(|start| name.starts_with(start))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{first_word, is_command_line};
-
-    #[test]
-    fn command_lines_and_sentences() {
-        for (text, expected) in [
-            ("gzip -dc %s", true),
-            ("LC_ALL=C sort %s | uniq", true),
-            ("/usr/sbin/sendmail -t -i", true),
-            ("unzip '%s' > /dev/null", true),
-            ("file %s not found", false),
-            ("time is over", false),
-            ("gzip", false),
-            ("test failed: %s", false),
-        ] {
-            assert_eq!(is_command_line(text), expected, "{text}");
-        }
-        assert_eq!(first_word("LC_ALL=C sort %s"), "sort");
-        assert_eq!(first_word("( cd / && ls )"), "cd");
-    }
 }

@@ -3,7 +3,7 @@
 
 use jettison_image::{ImagePath, Node};
 
-use super::{text, zip};
+use super::{class, text, zip};
 use crate::scripts::{Reader, Text, command};
 use crate::{Edge, How, World};
 
@@ -11,6 +11,9 @@ use crate::{Edge, How, World};
 const MOST_MANIFEST_BYTES: usize = 1 << 20;
 /// The directory of a jar lies at its end: larger ones are not read.
 const MOST_JAR_BYTES: u64 = 512 << 20;
+
+/// Classes of one jar, unpacked.
+const MOST_CLASS_BYTES: usize = 64 << 20;
 
 /// Variables whose options a JVM, or the scripts around it, add.
 const OPTIONS: &[&str] = &[
@@ -146,6 +149,30 @@ fn class_path(reader: &mut Reader, directory: &ImagePath, manifest: &[u8]) {
             reader.add(path, How::Imports, "is on the class path");
         }
     }
+}
+
+/// The string constants of a class, or of the classes of a jar; not of the
+/// jars that lie in it, which are libraries.
+pub(crate) fn constants(node: Node, data: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut take = |class: &[u8]| {
+        let texts = class::strings(class).into_iter();
+        found.extend(texts.map(<[u8]>::to_vec));
+    };
+    if !is_jar(node, data) {
+        take(data);
+        return found;
+    }
+    let mut budget = MOST_CLASS_BYTES;
+    for (name, entry) in zip::members(data) {
+        if name.ends_with(b".class")
+            && let Some(class) = zip::content(data, entry, budget)
+        {
+            budget -= class.len();
+            take(&class);
+        }
+    }
+    found
 }
 
 /// Whether a file is a jar that is read.

@@ -4,11 +4,12 @@
 //! begins with. Comments at the start of a line do not count, those behind code
 //! and strings that look like code do: in doubt a thing is needed.
 
+mod class;
 pub mod java;
 pub mod perl;
 pub mod php;
 pub mod ruby;
-mod text;
+pub(crate) mod text;
 mod zip;
 
 use jettison_image::{ImagePath, Node};

@@ -10,14 +10,14 @@ pub(super) const MOST_LINES: usize = 200_000;
 const MOST_STRINGS: usize = 64;
 
 /// A quoted string and what stands before it on the line.
-pub(super) struct Quoted<'a> {
+pub(crate) struct Quoted<'a> {
     pub(super) before: &'a [u8],
-    pub(super) text: &'a [u8],
+    pub(crate) text: &'a [u8],
     pub(super) is_double: bool,
 }
 
 /// The strings of a line, in both kinds of quotes and in backquotes.
-pub(super) fn strings(line: &[u8]) -> Vec<Quoted<'_>> {
+pub(crate) fn strings(line: &[u8]) -> Vec<Quoted<'_>> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < line.len() && out.len() < MOST_STRINGS {
@@ -83,7 +83,7 @@ pub(super) fn interpolated(quoted: &Quoted) -> Text {
 }
 
 /// The lines that are no comments.
-pub(super) fn code<'a>(data: &'a [u8], comments: &'a [&'a str]) -> impl Iterator<Item = &'a [u8]> {
+pub(crate) fn code<'a>(data: &'a [u8], comments: &'a [&'a str]) -> impl Iterator<Item = &'a [u8]> {
     let lines = data.split(|&byte| byte == b'\n').take(MOST_LINES);
     lines.map(<[u8]>::trim_ascii).filter(move |line| {
         !line.is_empty()

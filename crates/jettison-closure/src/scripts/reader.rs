@@ -208,7 +208,9 @@ impl<'w> Reader<'w> {
         if directory.is_root() {
             return;
         }
-        if is_system(directory) {
+        // `/lib` is a link to `usr/lib` where the two are one.
+        let end = self.world.tree.resolve(directory, Follow::All);
+        if is_system(directory) || end.is_ok_and(|node| is_system(&node.path())) {
             self.add(directory.clone(), How::Names, "names the directory");
         } else {
             self.add(directory.clone(), How::Family, detail);

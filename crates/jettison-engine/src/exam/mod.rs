@@ -65,6 +65,13 @@ pub struct ExamRequest {
     pub timeout: Duration,
 }
 
+impl ExamRequest {
+    /// True when a person says what is asked.
+    pub fn is_told(&self) -> bool {
+        !self.probes.is_empty() || !self.commands.is_empty() || self.script.is_some()
+    }
+}
+
 /// Whether a sitting records what is touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traced {

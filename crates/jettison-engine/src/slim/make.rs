@@ -185,6 +185,7 @@ impl Maker<'_> {
             commands: &self.knowledge.commands,
             traces: &traces,
             misses: &self.misses.paths,
+            is_told: self.request.exam.is_told(),
             grain: self.grain,
             keep: &self.request.keep,
             drop: &self.request.drop,

@@ -1,6 +1,8 @@
 //! Alpine's database, `lib/apk/db/installed`: one letter a line, an empty line
 //! between packages; `F:` opens a directory, `R:` names a file in it.
 
+use std::collections::HashSet;
+
 use jettison_image::ImagePath;
 
 use super::needs::Wants;
@@ -24,18 +26,22 @@ pub(super) fn scan(scan: &mut Scan<'_>) {
     for path in PATHS {
         let record = known(path);
         if let Some(content) = scan.content(&record) {
-            return read(scan, &record, &content);
+            let world = scan.content(&known(WORLD));
+            let world = world.map(|world| String::from_utf8_lossy(&world).into_owned());
+            let world: Option<HashSet<&str>> = world.as_deref().map(|text| words(text).collect());
+            return read(scan, &record, &content, world.as_ref());
         }
     }
 }
 
-fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8]) {
+fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8], world: Option<&HashSet<&str>>) {
     let mut open: Option<(Package, Vec<ImagePath>, Wants)> = None;
     let mut directory = ImagePath::root();
     let ended = std::iter::once(&b""[..]);
     for line in content.split(|&byte| byte == b'\n').chain(ended) {
         if line.is_empty() {
-            if let Some((package, paths, wants)) = open.take() {
+            if let Some((mut package, paths, wants)) = open.take() {
+                package.requested = world.map(|names| names.contains(package.name.as_str()));
                 if package.version.is_empty() {
                     scan.note(record, format_args!("{} has no version", package.name));
                 } else {

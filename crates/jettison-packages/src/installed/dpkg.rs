@@ -1,7 +1,7 @@
 //! dpkg's database: `/var/lib/dpkg/status` with `info/*.list`, and distroless'
 //! `status.d` with `*.md5sums` beside each record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jettison_image::ImagePath;
 
@@ -14,12 +14,15 @@ use crate::index::parse_relations;
 pub(crate) const STATUS: &str = "var/lib/dpkg/status";
 pub(crate) const STATUS_D: &str = "var/lib/dpkg/status.d/";
 pub(crate) const INFO: &str = "var/lib/dpkg/info/";
+/// Which packages came along with others (apt-mark(8)).
+const EXTENDED_STATES: &str = "var/lib/apt/extended_states";
 pub(crate) const DIVERSIONS: &str = "var/lib/dpkg/diversions";
 
 pub(super) fn is_database(path: &[u8]) -> bool {
     let below = |directory: &str| path.strip_prefix(directory.as_bytes());
     path == STATUS.as_bytes()
         || path == DIVERSIONS.as_bytes()
+        || path == EXTENDED_STATES.as_bytes()
         || path == b"var/lib/dpkg/statoverride"
         || path == b"var/lib/dpkg/available"
         || below(STATUS_D).is_some_and(|name| !name.contains(&b'/'))
@@ -37,7 +40,8 @@ pub(super) fn scan(scan: &mut Scan<'_>, records: &[ImagePath]) {
     let diversions = Diversions::parse(&String::from_utf8_lossy(&diversions));
     let status = known(STATUS);
     if let Some(content) = scan.content(&status) {
-        read_status(scan, &status, &content, &diversions);
+        let automatic = automatic(scan);
+        read_status(scan, &status, &content, &diversions, automatic.as_ref());
     }
 
     for record in records {
@@ -57,7 +61,29 @@ fn sibling(record: &ImagePath, ending: &[u8]) -> Option<ImagePath> {
     ImagePath::new([record.as_bytes(), ending].concat()).ok()
 }
 
-fn read_status(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8], diversions: &Diversions) {
+/// The packages that apt installed for the sake of others; none where it keeps
+/// no record.
+fn automatic(scan: &mut Scan<'_>) -> Option<HashSet<String>> {
+    let record = known(EXTENDED_STATES);
+    let content = scan.content(&record)?;
+    let mut reader = Paragraphs::new(content.as_slice(), scan.limits.paragraph_bytes);
+    let mut paragraph = Paragraph::default();
+    let mut names = HashSet::new();
+    while let Ok(true) = reader.read_into(&mut paragraph) {
+        if paragraph.get("Auto-Installed") == Some("1") {
+            names.extend(paragraph.get("Package").map(str::to_owned));
+        }
+    }
+    Some(names)
+}
+
+fn read_status(
+    scan: &mut Scan<'_>,
+    record: &ImagePath,
+    content: &[u8],
+    diversions: &Diversions,
+    automatic: Option<&HashSet<String>>,
+) {
     let mut reader = Paragraphs::new(content, scan.limits.paragraph_bytes);
     let mut paragraph = Paragraph::default();
     loop {
@@ -81,7 +107,8 @@ fn read_status(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8], diversio
                 *path = moved.clone();
             }
         }
-        push(scan, record, &paragraph, paths);
+        let requested = automatic.map(|names| !names.contains(&name));
+        push(scan, record, &paragraph, paths, requested);
     }
 }
 
@@ -157,14 +184,20 @@ fn md5sums_paths(content: &[u8]) -> impl Iterator<Item = ImagePath> {
 fn read_record(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8], paths: Vec<ImagePath>) {
     match Paragraph::first(content, scan.limits.paragraph_bytes) {
         Ok(paragraph) if paragraph.get("Package").is_some() => {
-            push(scan, record, &paragraph, paths);
+            push(scan, record, &paragraph, paths, None);
         }
         Ok(_) => scan.note(record, "a record without Package"),
         Err(error) => scan.note(record, error),
     }
 }
 
-fn push(scan: &mut Scan<'_>, record: &ImagePath, paragraph: &Paragraph, paths: Vec<ImagePath>) {
+fn push(
+    scan: &mut Scan<'_>,
+    record: &ImagePath,
+    paragraph: &Paragraph,
+    paths: Vec<ImagePath>,
+    requested: Option<bool>,
+) {
     let field = |name| {
         paragraph
             .get(name)
@@ -177,6 +210,9 @@ fn push(scan: &mut Scan<'_>, record: &ImagePath, paragraph: &Paragraph, paths: V
     };
     let mut package = package(PackageKind::Deb, &name, &version, record);
     package.architecture = field("Architecture");
+    package.section = field("Section");
+    package.priority = field("Priority");
+    package.requested = requested;
     package.source = field("Source").map(|source| match source.split_once(" (") {
         Some((name, version)) => (
             name.to_owned(),

@@ -120,6 +120,13 @@ pub struct Package {
     pub architecture: Option<String>,
     /// As its metadata states it, where that is cheap to know.
     pub licence: Option<String>,
+    /// What it is for, as Debian's archive sorts it: `devel`, `net`, `httpd`.
+    pub section: Option<String>,
+    /// How much a system needs it, likewise: `required`, `optional`.
+    pub priority: Option<String>,
+    /// Whether somebody asked for it by name, rather than for what depends on
+    /// it; none where no record says so.
+    pub requested: Option<bool>,
     /// The file of the image that says so.
     pub record: ImagePath,
     /// The package of the system that owns the record: this one is a part of
@@ -430,6 +437,9 @@ fn package(kind: PackageKind, name: &str, version: &str, record: &ImagePath) -> 
         source: None,
         architecture: None,
         licence: None,
+        section: None,
+        priority: None,
+        requested: None,
         record: record.clone(),
         within: None,
         files: Vec::new(),

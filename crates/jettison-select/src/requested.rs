@@ -1,0 +1,118 @@
+//! What somebody asked for by name while the image was made: `apt-get install
+//! curl`, `apk add ffmpeg`. Nothing may lead to it, and a person will call it
+//! all the same; without a probe that says what is called, it stays.
+//!
+//! What builds or documents programs is left out, and so is what a base image
+//! asked for.
+
+use jettison_packages::installed::{Package, PackageKind};
+use jettison_plan::{Reason, ReasonKind};
+
+use crate::follow::Work;
+use crate::generous;
+
+/// Sections of Debian's archive that serve whoever writes or builds programs.
+const SECTIONS: [&str; 12] = [
+    "debug",
+    "devel",
+    "doc",
+    "editors",
+    "kernel",
+    "libdevel",
+    "libs",
+    "localization",
+    "oldlibs",
+    "perl",
+    "vcs",
+    "introspection",
+];
+
+/// Package managers and builders of languages, and tools of distributions.
+const BUILDERS: [&str; 27] = [
+    "ant",
+    "apk-tools",
+    "apt-transport-https",
+    "build-base",
+    "bundler",
+    "cargo",
+    "composer",
+    "dirmngr",
+    "dpkg-dev",
+    "git",
+    "gnupg",
+    "gnupg2",
+    "go",
+    "gradle",
+    "lsb-release",
+    "maven",
+    "npm",
+    "pipx",
+    "pkgconf",
+    "python3-pip",
+    "python3-setuptools",
+    "python3-venv",
+    "python3-wheel",
+    "rustc",
+    "software-properties-common",
+    "virtualenv",
+    "yarnpkg",
+];
+
+/// Packages of which every image of their distribution has one: whatever came
+/// with them belongs to the base.
+const BASES: [&str; 2] = ["base-files", "alpine-baselayout"];
+
+/// Keeps what was asked for by name.
+pub(crate) fn apply(work: &mut Work<'_>) {
+    let installed = work.facts.installed;
+    let layer = |package: &Package| -> Option<u32> {
+        let mut files = installed.files(package);
+        files.find_map(|path| Some(work.facts.tree.get(path)?.layer()))
+    };
+    let is_base = |package: &&Package| BASES.contains(&package.name.as_str());
+    let Some(base) = installed.packages.iter().find(is_base).and_then(layer) else {
+        return;
+    };
+    // Where all is one layer, a base is what every system has.
+    let is_flat = installed
+        .packages
+        .iter()
+        .filter_map(layer)
+        .all(|of| of == base);
+    let is_later = |package: &Package| match is_flat {
+        true => package.priority.as_deref() == Some("optional"),
+        false => layer(package).is_some_and(|layer| layer > base),
+    };
+    let wanted: Vec<usize> = (0..installed.packages.len())
+        .filter(|&index| {
+            let package = &installed.packages[index];
+            package.requested == Some(true) && is_for_running(package) && is_later(package)
+        })
+        .collect();
+    for index in wanted {
+        let wanted = &installed.packages[index].name;
+        let because = |package: &Package| {
+            let (name, version) = (&package.name, &package.version);
+            let detail = match name == wanted {
+                true => format!("{name} {version}, which was installed by name"),
+                false => format!("{name} {version}, for {wanted}, which was installed by name"),
+            };
+            Reason::first(ReasonKind::Package, detail)
+        };
+        generous::packages(work, index, &because);
+    }
+}
+
+/// False for what builds, documents or manages.
+fn is_for_running(package: &Package) -> bool {
+    let name = package.name.as_str();
+    let is_system = matches!(package.kind, PackageKind::Deb | PackageKind::Apk);
+    let section = package.section.as_deref().unwrap_or_default();
+    // Other archives are named in front of it: `contrib/net`.
+    let section = section.rsplit('/').next().unwrap_or_default();
+    let builds = ["-dev", "-doc", "-dbg", "-dbgsym", "-source"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    let is_kit = name.contains("-jdk") || name.contains("-sdk");
+    is_system && !SECTIONS.contains(&section) && !BUILDERS.contains(&name) && !builds && !is_kit
+}
