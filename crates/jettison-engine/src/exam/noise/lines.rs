@@ -160,8 +160,33 @@ fn frame(line: &str) -> String {
         .collect()
 }
 
+/// The lines that say something. How many dots show that one waits depends on
+/// how long that took.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| !line.trim().is_empty())
+    let parts = text.lines().flat_map(|line| {
+        let (one, other) = line.split_at(second_writer(line));
+        [one, other]
+    });
+    let lines = parts.map(|line| line.trim_end_matches('.'));
+    lines.filter(|line| !line.trim().is_empty())
+}
+
+/// Where in a line another process began a line of its own, with a date, since
+/// the first one had not ended its; else the line's length.
+fn second_writer(line: &str) -> usize {
+    let is_date = |at: &usize| {
+        let shape = b"dddd-dd-dd";
+        let text = &line.as_bytes()[*at..];
+        text.len() > shape.len()
+            && shape.iter().zip(text).all(|(shape, byte)| match shape {
+                b'd' => byte.is_ascii_digit(),
+                mark => mark == byte,
+            })
+    };
+    let bytes = line.as_bytes();
+    let mut ends =
+        (1..line.len()).filter(|&at| bytes[at - 1] == b'.' || bytes[at - 1].is_ascii_alphabetic());
+    ends.find(is_date).unwrap_or(line.len())
 }
 
 fn words(line: &str) -> BTreeMap<&str, usize> {
@@ -246,5 +271,30 @@ mod tests {
         let runs = ["pid 17 started\n", "pid 99 started\n"];
         check(&runs, "pid 3 started\n", None);
         check(&runs, "", Some(Odd::Missing("pid 17 started")));
+    }
+
+    #[test]
+    fn two_writers_on_one_line() {
+        let log = |dots: &str, time: &str, what: &str| {
+            let rest = match what {
+                "stopping" => "aborting",
+                _ => "stopping",
+            };
+            format!(
+                "waiting{dots}2026-11-21 {time} LOG: {what}\n2026-11-21 {time} LOG: {rest}\n done\n"
+            )
+        };
+        let runs = [
+            log("....", "15:31:06", "stopping"),
+            log(".....", "15:31:09", "stopping"),
+        ];
+        let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
+        check(&runs, &log("...", "15:31:07", "aborting"), None);
+        let lost = log("...", "15:31:07", "lost");
+        check(
+            &runs,
+            &lost,
+            Some(Odd::Extra("2026-11-21 15:31:07 LOG: lost")),
+        );
     }
 }
