@@ -41,6 +41,54 @@ pub(super) fn discover(
     original: &Examinee,
     item: &dyn ProgressItem,
 ) -> Result<Schedule, ExamError> {
+    let own = (!original.run.argv().is_empty()).then_some(Words::Own);
+    let commands = examiner.request.commands.iter().cloned();
+    let mut words = own.into_iter().chain(commands.map(Words::Command));
+    let Some(first) = words.next() else {
+        return Err(ExamError::NoProgram);
+    };
+    let is_first = true;
+    let mut schedule = with_companions(examiner, original, item, |discovery, found| {
+        let start = discovery.start(first.clone(), is_first, found)?;
+        found.starts.push(start);
+        Ok(())
+    })?;
+    // What the plain start showed is all that the others need to know.
+    let plain = schedule.starts[0].clone();
+    let variations = original.premises.variations().into_iter();
+    let mut further = vec![Further::Restart];
+    further.extend(words.map(Further::Words));
+    further.extend(variations.map(Further::Variation));
+    further.push(Further::Help);
+    let look = |further: &Further| {
+        with_companions(examiner, original, item, |discovery, found| {
+            match further {
+                Further::Restart => discovery.restart(&plain, found)?,
+                Further::Words(words) => {
+                    let start = discovery.start(words.clone(), !is_first, found)?;
+                    found.starts.push(start);
+                }
+                Further::Variation(variation) => discovery.vary(&plain, variation, found),
+                Further::Help => discovery.help(found)?,
+            }
+            Ok(())
+        })
+    };
+    let abreast = examiner.services.are_new_each_time();
+    for found in abreast::each(&further, abreast, look)? {
+        schedule.starts.extend(found.starts);
+        schedule.notes.extend(found.notes);
+    }
+    Ok(schedule)
+}
+
+/// Looks into one thing, with companions that know of nothing yet.
+fn with_companions(
+    examiner: &Examiner,
+    original: &Examinee,
+    item: &dyn ProgressItem,
+    look: impl FnOnce(&Discovery<'_>, &mut Schedule) -> Result<(), ExamError>,
+) -> Result<Schedule, ExamError> {
     let services = examiner
         .services
         .start(&examiner.sandbox, &examiner.context)?;
@@ -50,43 +98,13 @@ pub(super) fn discover(
         services: &services,
         item,
     };
-    let own = (!original.run.argv().is_empty()).then_some(Words::Own);
-    let commands = examiner.request.commands.iter().cloned();
-    let mut words = own.into_iter().chain(commands.map(Words::Command));
-    let mut schedule = Schedule::default();
-    let Some(first) = words.next() else {
-        return Err(ExamError::NoProgram);
-    };
-    let plain = discovery.start(first, true, &mut schedule)?;
-    schedule.starts.push(plain.clone());
-    // What the plain start showed is all that the others need to know.
-    let variations = original.premises.variations().into_iter();
-    let mut further = vec![Further::Restart];
-    further.extend(words.map(Further::Words));
-    further.extend(variations.map(Further::Variation));
-    further.push(Further::Help);
-    let look = |further: &Further| -> Result<Schedule, ExamError> {
-        let mut found = Schedule::default();
-        match further {
-            Further::Restart => discovery.restart(&plain, &mut found)?,
-            Further::Words(words) => {
-                let start = discovery.start(words.clone(), false, &mut found)?;
-                found.starts.push(start);
-            }
-            Further::Variation(variation) => discovery.vary(&plain, variation, &mut found),
-            Further::Help => discovery.help(&mut found)?,
-        }
-        Ok(found)
-    };
-    for found in abreast::each(&further, services.is_empty(), look)? {
-        schedule.starts.extend(found.starts);
-        schedule.notes.extend(found.notes);
-    }
+    let mut found = Schedule::default();
+    look(&discovery, &mut found)?;
     for name in services.ended() {
         let note = format!("companion container {name} ended while it was needed");
-        schedule.notes.push(note);
+        found.notes.push(note);
     }
-    Ok(schedule)
+    Ok(found)
 }
 
 /// What is looked into after the plain start.

@@ -32,7 +32,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jettison_image::{Image, RunConfig};
+use jettison_image::{Image, RunConfig, Tree};
 use jettison_plan::{Comparison, Probe, Subject, words};
 use jettison_sandbox::{Container, Options, Profile, Root, Sandbox, Tracing};
 
@@ -40,7 +40,7 @@ use crate::Context;
 use crate::build::{exposed_ports, healthcheck_argv};
 use crate::prove::{
     Companions, PreparedServices, ProveError, RunError, SandboxRunner, container_spec, foreign,
-    prepare_with_tree, stop_signal,
+    read_tree, stop_signal,
 };
 use crate::surroundings::Surroundings;
 pub use compare::Held;
@@ -176,12 +176,21 @@ impl Examiner {
 
     /// Unpacks an image, whose blobs are at hand.
     pub fn admit(&self, image: &Image) -> Result<Examinee, ExamError> {
+        let _item = self.context.progress.begin("reading layers", None);
+        let tree = read_tree(image, self.context.limits())?;
+        self.admit_read(image, &tree)
+    }
+
+    /// Unpacks an image whose tree was read already.
+    pub(crate) fn admit_read(&self, image: &Image, tree: &Tree) -> Result<Examinee, ExamError> {
         let platform = image.config.platform();
         if let Some(reason) = foreign(&platform) {
             return Err(ExamError::Foreign(reason));
         }
         let _item = self.context.progress.begin("preparing the container", None);
-        let (root, tree) = prepare_with_tree(&self.sandbox, image, self.context.limits())?;
+        let limits = self.context.limits();
+        let root = self.sandbox.prepare(image, tree, limits);
+        let root = root.map_err(ProveError::Sandbox)?;
         Ok(Examinee {
             root,
             run: image.config.run.clone(),
@@ -189,7 +198,7 @@ impl Examiner {
                 exposed: exposed_ports(&image.config),
                 healthcheck: healthcheck_argv(&image.config),
             },
-            premises: Premises::of(&tree, &image.config.run),
+            premises: Premises::of(tree, &image.config.run),
             subject: Subject {
                 manifest: image.manifest_digest.to_string(),
                 platform: platform.to_string(),
@@ -228,12 +237,13 @@ impl Examiner {
             .context
             .progress
             .begin("asking the running program", None);
-        let services = self.services.start(&self.sandbox, &self.context)?;
         let needed = schedule.needed(wanted);
         let chain = |chain: &Range<usize>| -> Result<Vec<Option<Sat>>, ExamError> {
             if !needed[chain.start] {
                 return Ok(chain.clone().map(|_| None).collect());
             }
+            // What one start leaves in a database is not met by the next.
+            let services = self.services.start(&self.sandbox, &self.context)?;
             let mut sats = Vec::new();
             let mut kept: Option<Arc<Container>> = None;
             for number in chain.clone().filter(|&number| needed[number]) {
@@ -254,7 +264,7 @@ impl Examiner {
             sats.resize_with(chain.len(), || None);
             Ok(sats)
         };
-        let sats = abreast::each(&schedule.chains(), services.is_empty(), chain)?;
+        let sats = abreast::each(&schedule.chains(), self.services.are_new_each_time(), chain)?;
         Ok(Sitting {
             starts: sats.into_iter().flatten().collect(),
             ended: std::time::Instant::now(),

@@ -34,7 +34,7 @@ pub(crate) use asking::{MOST_PORTS, changes, guess_port, open_ports, shell};
 pub(crate) use container::signal_number as stop_signal;
 pub(crate) use http::exchange;
 pub(crate) use judge::{POLL, SETTLE, State, connection, sandbox as run_error, settle};
-pub(crate) use root::{prepare_root as prepare, prepare_with_tree};
+pub(crate) use root::{prepare_root as prepare, read_tree};
 pub use running::RunError;
 pub(crate) use running::{Runner, Running};
 pub(crate) use services::{PreparedServices, Services as Companions, join};

@@ -12,21 +12,17 @@ pub(crate) fn prepare_root(
     image: &Image,
     limits: &Limits,
 ) -> Result<Root, ProveError> {
-    Ok(prepare_with_tree(sandbox, image, limits)?.0)
+    let tree = read_tree(image, limits)?;
+    Ok(sandbox.prepare(image, &tree, limits)?)
 }
 
-/// Likewise, with the tree that is in it.
-pub(crate) fn prepare_with_tree(
-    sandbox: &Sandbox,
-    image: &Image,
-    limits: &Limits,
-) -> Result<(Root, Tree), ProveError> {
+/// The merged tree of an image, for a root of it.
+pub(crate) fn read_tree(image: &Image, limits: &Limits) -> Result<Tree, ProveError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let options = SurveyOptions {
         contents: Contents::Unhashed,
         threads,
         ..SurveyOptions::default()
     };
-    let tree = Survey::read(image, &options, limits)?.into_tree();
-    Ok((sandbox.prepare(image, &tree, limits)?, tree))
+    Ok(Survey::read(image, &options, limits)?.into_tree())
 }

@@ -57,11 +57,6 @@ impl Services {
         PreparedServices::prepare(sandbox, surroundings, context)?.start(sandbox, context)
     }
 
-    /// True where nothing stands beside the program.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.hosts.is_empty()
-    }
-
     /// Companions that have ended while the program was asked.
     pub(crate) fn ended(&self) -> Vec<String> {
         let ended = |container: &&Container| matches!(container.try_wait(), Ok(Some(_)));
@@ -96,6 +91,13 @@ impl PreparedServices {
             services,
             limits: limits(surroundings.memory_bytes, surroundings.processes),
         })
+    }
+
+    /// True where every start has companions of its own: none is a server that
+    /// is there already.
+    pub(crate) fn are_new_each_time(&self) -> bool {
+        let is_door = |prepared: &Prepared| matches!(prepared.what, What::Door(_));
+        !self.services.iter().any(is_door)
     }
 
     /// Starts every companion and waits until each accepts connections.

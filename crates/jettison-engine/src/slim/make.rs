@@ -36,6 +36,7 @@ pub(super) struct Maker<'a> {
 pub(super) struct Small {
     /// With layers that are not compressed.
     pub(super) image: Image,
+    layers: Vec<SlimLayer>,
     read: Spool,
     plan: Plan,
     keep: Vec<bool>,
@@ -96,6 +97,7 @@ impl Maker<'_> {
         }
         Ok(Small {
             image,
+            layers,
             read,
             plan,
             keep,
@@ -114,14 +116,25 @@ impl Maker<'_> {
         more
     }
 
-    /// Packs the layers, and writes the complement where it is wanted.
-    pub(super) fn pack(&self, small: Small, suspects: Vec<FilePath>) -> Result<Packed, SlimError> {
+    /// Packs the layers as `compression` asks for, and writes the complement
+    /// where it is wanted.
+    pub(super) fn pack(
+        &self,
+        small: Small,
+        suspects: Vec<FilePath>,
+        compression: Compression,
+    ) -> Result<Packed, SlimError> {
         let item = self.context.progress.begin("packing the layers", None);
-        let mut layers = self.layers(&small.selection, self.request.compression)?;
-        let image = assemble(self.original, &layers, self.context)?;
+        let (mut layers, image) = match compression {
+            Compression::None => (small.layers, small.image),
+            _ => {
+                let layers = self.layers(&small.selection, compression)?;
+                let image = assemble(self.original, &layers, self.context)?;
+                (layers, image)
+            }
+        };
         let with_complement = match self.request.complement {
             true => {
-                let compression = self.request.compression;
                 let tree = small.read.tree();
                 layers.push(write_complement(
                     self.spool,

@@ -156,7 +156,7 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
     let knowledge = Knowledge::of(&spool, &original.config, request);
 
     let examiner = Examiner::open(request.exam.clone(), context)?;
-    let whole = examiner.admit(spool.image())?;
+    let whole = examiner.admit_read(spool.image(), spool.tree())?;
     let schedule = examiner.discover(&whole)?;
     let traced = match request.plan {
         Some(_) => Traced::No,
@@ -178,7 +178,7 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
     let mut originals = vec![before];
     loop {
         let small = maker.make()?;
-        let candidate = examiner.admit(&small.image)?;
+        let candidate = examiner.admit_read(&small.image, small.tree())?;
         let seen = examiner.sit(&candidate, &schedule, Traced::Yes)?;
         let traces = owned(&seen);
         if maker.misses.find(&traces, spool.tree(), small.tree()) > 0 && rounds < MOST_ROUNDS {
@@ -198,7 +198,12 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             rounds += 1;
             continue;
         }
-        let small = maker.pack(small, suspects)?;
+        // What is not delivered need not be packed.
+        let compression = match evidence.verdict {
+            Verdict::Whole => request.compression,
+            _ => Compression::None,
+        };
+        let small = maker.pack(small, suspects, compression)?;
         return Ok(Slimmed {
             evidence: judged(evidence, &small, &maker.traces),
             original: original.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jettison_image::{Image, Tree};
+use jettison_image::{Compression, Image, Tree};
 use jettison_packages::installed::Installed;
 use serde::Serialize;
 
@@ -15,6 +15,8 @@ pub struct Sizes {
     pub unpacked_bytes: u64,
     /// Bytes of the layers as they are stored.
     pub wire_bytes: u64,
+    /// Whether layers are compressed as they are stored.
+    pub is_packed: bool,
     /// Number of layers.
     pub layers: usize,
 }
@@ -29,6 +31,10 @@ impl Sizes {
             files: files.count() as u64,
             unpacked_bytes: tree.visible_bytes(),
             wire_bytes: image.layers_bytes(),
+            is_packed: image
+                .layers
+                .iter()
+                .any(|layer| layer.compression != Compression::None),
             layers: image.layers.len(),
         }
     }

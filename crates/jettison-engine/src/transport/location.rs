@@ -71,6 +71,15 @@ const FOREIGN: [&str; 9] = [
 ];
 
 impl Location {
+    /// True for registries and OCI layouts, where layers are compressed by
+    /// custom.
+    pub fn is_packed(&self) -> bool {
+        match self {
+            Self::OciDirectory { .. } | Self::OciArchive { .. } | Self::Registry(_) => true,
+            Self::DockerArchive { .. } | Self::Daemon(_) | Self::Name(_) => false,
+        }
+    }
+
     /// Reads a location.
     pub fn parse(text: &str) -> Result<Self, LocationError> {
         let Some((transport, rest)) = text.split_once(':') else {

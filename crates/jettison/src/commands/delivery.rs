@@ -106,6 +106,11 @@ impl Delivery {
         })
     }
 
+    /// True when it goes where layers are compressed.
+    pub fn is_packed(&self) -> bool {
+        self.push || self.destinations.iter().any(Location::is_packed)
+    }
+
     /// Puts the image everywhere it was asked for; in the store it has the
     /// default name where none was given.
     pub fn carry_out(

@@ -83,9 +83,10 @@ pub struct SlimArgs {
     #[arg(long, value_name = "DEST")]
     pub complement: Option<String>,
 
-    /// Compress layers with
-    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
-    pub compression: LayerCompression,
+    /// Compress layers with; by default gzip for registries and OCI layouts,
+    /// and nothing for the store, the Docker engine and its archives
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub compression: Option<LayerCompression>,
 
     #[command(flatten)]
     pub exam: ExamArgs,
@@ -99,7 +100,13 @@ pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failu
     let delivery = Delivery::read(&args.delivery)?;
     let complement = args.complement.as_deref().map(Location::parse).transpose();
     let complement = complement.map_err(flag("--complement"))?;
-    let request = request(args, complement.is_some())?;
+    let is_packed = delivery.is_packed() || complement.as_ref().is_some_and(Location::is_packed);
+    let compression = match is_packed {
+        true => LayerCompression::default(),
+        false => LayerCompression::None,
+    };
+    let compression = args.compression.unwrap_or(compression);
+    let request = request(args, complement.is_some(), compression)?;
     let context = settings::context(global, ui)?;
     let slimmed = engine::slim(&request, &context).map_err(failure)?;
     let verdict = slimmed.evidence.verdict;
@@ -127,7 +134,11 @@ pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failu
     Ok(verdict.into())
 }
 
-fn request(args: &SlimArgs, complement: bool) -> Result<SlimRequest, Failure> {
+fn request(
+    args: &SlimArgs,
+    complement: bool,
+    compression: LayerCompression,
+) -> Result<SlimRequest, Failure> {
     let location = Location::parse(&args.image).map_err(flag("IMAGE"))?;
     let plan: Option<Plan> = match &args.plan {
         Some(path) => Some(words::plan(path)?),
@@ -142,7 +153,7 @@ fn request(args: &SlimArgs, complement: bool) -> Result<SlimRequest, Failure> {
         drop: wishes("--drop", &args.drop)?,
         plan,
         complement,
-        compression: args.compression.into(),
+        compression: compression.into(),
     })
 }
 

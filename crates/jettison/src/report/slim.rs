@@ -100,12 +100,15 @@ fn sizes(slimmed: &Slimmed) -> String {
         bytes(after.unpacked_bytes),
         share(after.unpacked_bytes, before.unpacked_bytes),
     ]);
-    table.row([
-        "on the wire".to_owned(),
-        bytes(before.wire_bytes),
-        bytes(after.wire_bytes),
-        share(after.wire_bytes, before.wire_bytes),
-    ]);
+    // What a registry would hold is known once it was packed for one.
+    if before.is_packed && after.is_packed {
+        table.row([
+            "on the wire".to_owned(),
+            bytes(before.wire_bytes),
+            bytes(after.wire_bytes),
+            share(after.wire_bytes, before.wire_bytes),
+        ]);
+    }
     table.row([
         "files".to_owned(),
         before.files.to_string(),
