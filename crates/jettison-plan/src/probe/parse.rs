@@ -63,7 +63,7 @@ pub(super) fn probe(text: &str) -> Result<Probe, E> {
     if let Some(command) = text.strip_prefix("exec:") {
         return exec(command.trim());
     }
-    let words = words::split(text).ok_or(E::Quote)?;
+    let words = words::split_with_json(text).ok_or(E::Quote)?;
     if words[0].text == "start" {
         return start(&words[1..], text);
     }
