@@ -14,6 +14,7 @@ mod go;
 mod guess;
 pub mod languages;
 pub mod loader;
+pub mod locales;
 mod needs;
 pub mod node;
 mod open_end;

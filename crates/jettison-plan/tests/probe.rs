@@ -95,6 +95,7 @@ fn words_of_one() {
     check("tcp:1 -d version", "tcp:1 -d version");
     check("healthcheck", "healthcheck");
     check("stop", "stop");
+    check("stop -> 1", "stop -> 1");
     check("start", "start");
     check("start -> 2", "start -> 2");
 }

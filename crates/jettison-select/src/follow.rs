@@ -179,16 +179,46 @@ pub(crate) fn run(work: &mut Work<'_>) {
             work.keeping
                 .keep_path_as(node.path(), Follow::All, &reason, firmly);
         } else if node.is_file() {
-            let firmly = work.keeping.is_firm(node) && !is_general(work, node);
-            for lead in leads(work, node, firmly) {
-                let is_uncertain = lead.is_uncertain();
-                if firmly || !is_uncertain {
-                    let is_guess = lead.is_text && is_uncertain;
-                    take(work, &lead.by, &lead.edge, firmly && !is_guess);
+            let is_trusted = work.keeping.is_firm(node) && !is_general(work, node);
+            for lead in leads(work, node, is_trusted) {
+                match word_of(work, node, is_trusted, &lead) {
+                    Word::Taken => take(work, &lead.by, &lead.edge, true),
+                    Word::Doubted => take(work, &lead.by, &lead.edge, false),
+                    Word::Passed => {}
                 }
             }
         }
     }
+}
+
+/// How far a file's word is taken.
+enum Word {
+    /// What it leads to is needed, and followed as such.
+    Taken,
+    /// What it leads to is kept, in doubt.
+    Doubted,
+    /// Not at all.
+    Passed,
+}
+
+/// What is loaded is loaded, whoever says so. What is run or opened on some day
+/// depends on who names it, and on whether probes would have shown it.
+fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, lead: &Lead) -> Word {
+    let is_told = work.facts.is_told;
+    match (is_trusted, lead.edge.how) {
+        (true, How::Runs) if is_told && lead.is_text && is_library(node) => Word::Passed,
+        (true, How::Runs | How::Family) if is_told && is_packaged(work, node) => Word::Passed,
+        (true, How::Runs | How::Names | How::Family) if lead.is_text => Word::Doubted,
+        (true, _) => Word::Taken,
+        (false, How::Interpreter) if is_told => Word::Passed,
+        (false, How::Runs | How::Names | How::Family) => Word::Passed,
+        (false, _) => Word::Doubted,
+    }
+}
+
+/// True for shared libraries.
+fn is_library(node: Node<'_>) -> bool {
+    node.name().windows(3).any(|part| part == b".so")
 }
 
 /// Where a file leads.
@@ -199,25 +229,25 @@ struct Lead {
     is_text: bool,
 }
 
-impl Lead {
-    /// True for what is run or opened on some day, not with every start.
-    fn is_uncertain(&self) -> bool {
-        matches!(self.edge.how, How::Runs | How::Names | How::Family)
-    }
-}
-
 /// True for modules that know of every tool there is: those of a standard
 /// library, and of the system's own packages. What they name says nothing about
 /// the application; what they import and load does.
 fn is_general(work: &Work<'_>, node: Node<'_>) -> bool {
+    matches!(
+        unit_kind(work, node),
+        Some(UnitKind::SystemPackage | UnitKind::StandardLibrary)
+    )
+}
+
+/// True for modules that a package manager of a language installed.
+fn is_packaged(work: &Work<'_>, node: Node<'_>) -> bool {
+    unit_kind(work, node).is_some_and(UnitKind::is_packaged)
+}
+
+fn unit_kind(work: &Work<'_>, node: Node<'_>) -> Option<UnitKind> {
     let installed = work.facts.installed;
-    let unit = installed.unit(&node.path());
-    unit.is_some_and(|unit| {
-        matches!(
-            installed.units()[unit].kind,
-            UnitKind::SystemPackage | UnitKind::StandardLibrary
-        )
-    })
+    let unit = installed.unit(&node.path())?;
+    Some(installed.units()[unit].kind)
 }
 
 /// What one file leads to; `own` asks for what an application's texts may mean.

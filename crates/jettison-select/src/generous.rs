@@ -69,6 +69,11 @@ fn programs(work: &mut Work<'_>) {
             continue;
         }
         let is_started = work.started.contains(&node.id());
+        // What nobody ran although somebody said what is asked may be run for
+        // another reason, and needs no more than itself for it.
+        if work.facts.is_told && !is_started && !work.executed.contains(&node.id()) {
+            continue;
+        }
         if !is_started && !work.is_open_ended(node) {
             continue;
         }
@@ -97,7 +102,9 @@ pub(crate) fn packages(work: &mut Work<'_>, index: usize, because: Because<'_>) 
         }
         whole::package(work, index, because);
         let depends = installed.dependencies(index).iter().copied();
-        ahead.extend(depends.filter(|depends| known.insert(*depends)));
+        if !work.facts.is_told {
+            ahead.extend(depends.filter(|depends| known.insert(*depends)));
+        }
     }
 }
 

@@ -66,7 +66,9 @@ fn units(work: &mut Work<'_>) {
             unit.kind,
             UnitKind::SystemPackage | UnitKind::StandardLibrary
         );
-        keep_needed(work, members, &reason, !is_general);
+        // Where probes show what is used, the rest of it is a neighbour only.
+        let is_firm = !(is_general || work.facts.is_told && unit.kind.is_packaged());
+        keep_needed(work, members, &reason, is_firm);
     }
 }
 

@@ -6,9 +6,11 @@ use jettison_image::{Follow, ImagePath};
 
 use super::matching;
 use super::row::{expanded, home};
+use crate::World;
 use crate::edge::How;
 use crate::facts::ProgramFacts;
 use crate::glob::glob;
+use crate::locales;
 use crate::scripts::Reader;
 
 /// Adds what it finds, with the row's detail.
@@ -53,15 +55,49 @@ pub(super) fn nss_modules(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, det
     }
 }
 
+/// The languages that glibc can be set to; none where any name will do, as
+/// musl's do. A catalog of another language is never opened: translation
+/// begins with a compiled locale (setlocale(3), gettext(3)).
+fn languages(world: &World<'_>, facts: &ProgramFacts<'_>) -> Option<BTreeSet<String>> {
+    let libraries = expanded("{lib}/libc.so.6", &facts.path);
+    let is_glibc = libraries
+        .iter()
+        .any(|pattern| !glob(world.tree, pattern).is_empty());
+    if !is_glibc || world.environment.contains_key("LOCPATH") {
+        return None;
+    }
+    let mut languages = locales::installed(world.tree, world.contents);
+    let wanted = world.environment.get("LANGUAGE");
+    languages.extend(
+        wanted
+            .iter()
+            .flat_map(|list| list.split(':').map(str::to_owned)),
+    );
+    Some(
+        languages
+            .iter()
+            .map(|name| locales::language(name).to_owned())
+            .collect(),
+    )
+}
+
 /// Message catalogs of the text domains whose names stand in the program.
 pub(super) fn messages(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
     let tree = reader.world.tree;
+    let languages = languages(&reader.world, facts);
     let mut domains: BTreeMap<&[u8], Vec<ImagePath>> = BTreeMap::new();
     for root in ["/usr/share/locale", "/usr/local/share/locale"] {
         let Ok(root) = tree.resolve(root, Follow::All) else {
             continue;
         };
         for language in root.children() {
+            let name = String::from_utf8_lossy(language.name());
+            if languages
+                .as_ref()
+                .is_some_and(|known| !known.contains(locales::language(&name)))
+            {
+                continue;
+            }
             let messages = tree.resolve_from(language, "LC_MESSAGES", Follow::All);
             for file in messages.iter().flat_map(|directory| directory.children()) {
                 if let Some(domain) = file.name().strip_suffix(b".mo") {

@@ -139,13 +139,14 @@ fn language_and_time() {
             "usr/share/locale/de/LC_MESSAGES/app-domain.mo",
             "usr/share/locale/fr/LC_MESSAGES/app-domain.mo",
             "usr/share/locale/de/LC_MESSAGES/other.mo",
+            "usr/lib/x86_64-linux-gnu/libc.so.6",
             "usr/lib/locale/C.utf8/LC_CTYPE",
+            "usr/lib/locale/de_AT.utf8/LC_CTYPE",
             "usr/share/zoneinfo/UTC",
             "etc/localtime -> /usr/share/zoneinfo/UTC",
             "usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
         ],
         "Companion /usr/share/locale/de/LC_MESSAGES/app-domain.mo
-        Companion /usr/share/locale/fr/LC_MESSAGES/app-domain.mo
         Family /usr/lib/locale
         Family /usr/share/zoneinfo
         Companion /etc/localtime

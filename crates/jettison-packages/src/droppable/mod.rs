@@ -76,7 +76,7 @@ struct Row {
     why: &'static str,
     needed_by: &'static str,
     /// File names of programs and libraries that read it; `name` also stands
-    /// for `name-12` and `name.so.3`.
+    /// for `name-12`, and `libname` for `libname.so.3`.
     users: &'static [&'static str],
 }
 
@@ -369,7 +369,8 @@ impl Class {
                 .is_some_and(|rest| match rest {
                     [] => true,
                     [b'-' | b'.', rest @ ..] => {
-                        rest.first().is_some_and(u8::is_ascii_digit) || rest.starts_with(b"so")
+                        rest.first().is_some_and(u8::is_ascii_digit)
+                            || (user.starts_with("lib") && rest.starts_with(b"so"))
                     }
                     [b'0'..=b'9', ..] => true,
                     _ => false,

@@ -41,6 +41,14 @@ pub enum UnitKind {
 }
 
 impl UnitKind {
+    /// True for what a package manager of a language installs.
+    pub fn is_packaged(self) -> bool {
+        matches!(
+            self,
+            Self::PythonDistribution | Self::NpmPackage | Self::Gem
+        )
+    }
+
     /// The words for it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -51,7 +51,6 @@ pub(super) fn probe(text: &str) -> Result<Probe, E> {
     match text {
         "" => return Err(E::Empty),
         "healthcheck" => return Ok(Probe::asked(Action::Healthcheck, Expectation::Success)),
-        "stop" => return Ok(Probe::asked(Action::Stop, Expectation::Success)),
         _ => {}
     }
     if let Some(port) = text.strip_prefix("tcp:") {
@@ -64,10 +63,11 @@ pub(super) fn probe(text: &str) -> Result<Probe, E> {
         return exec(command.trim());
     }
     let words = words::split_with_json(text).ok_or(E::Quote)?;
-    if words[0].text == "start" {
-        return start(&words[1..], text);
+    match words[0].text.as_str() {
+        "start" => life(Action::Start, &words[1..], text),
+        "stop" => life(Action::Stop, &words[1..], text),
+        _ => http(&words, text),
     }
-    http(&words, text)
 }
 
 fn tcp(rest: &str, text: &str) -> Result<Probe, E> {
@@ -139,13 +139,14 @@ pub(super) fn is_exit_code_of(command: &str, code: &str) -> bool {
         && code.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn start(rest: &[Word], text: &str) -> Result<Probe, E> {
+/// The start or the stop, with the code that the program ends with.
+fn life(action: Action, rest: &[Word], text: &str) -> Result<Probe, E> {
     match rest {
-        [] => Ok(Probe::asked(Action::Start, Expectation::Success)),
-        [arrow, code] if is_arrow(arrow) => Ok(Probe::asked(
-            Action::Start,
-            Expectation::Exactly(parse_exit_code(&code.text)?),
-        )),
+        [] => Ok(Probe::asked(action, Expectation::Success)),
+        [arrow, code] if is_arrow(arrow) => {
+            let code = parse_exit_code(&code.text)?;
+            Ok(Probe::asked(action, Expectation::Exactly(code)))
+        }
         _ => Err(E::Form(text.to_owned())),
     }
 }
