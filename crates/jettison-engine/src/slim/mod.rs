@@ -195,6 +195,7 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             && rounds < MOST_ROUNDS
             && maker.be_more_generous(&suspects)
         {
+            context.progress.note(&keeping_more(&evidence));
             rounds += 1;
             continue;
         }
@@ -216,6 +217,19 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             rounds,
             elapsed_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
+    }
+}
+
+/// Why another round is due, for a person who waits.
+fn keeping_more(evidence: &Comparison) -> String {
+    let first = evidence.first_difference();
+    let first = first.and_then(|(start, probe)| Some((start, probe, probe.differences.first()?)));
+    match first {
+        Some((start, probe, difference)) => format!(
+            "keeping more, since an answer differs: {}, {}, {}: `{}` instead of `{}`",
+            start.label, probe.probe, difference.part, difference.candidate, difference.original
+        ),
+        None => "keeping more, since an answer differs".to_owned(),
     }
 }
 
