@@ -33,4 +33,4 @@ pub use needs::{Companion, Need, NeedState, needs};
 pub use open_end::{is_known_to_load, loads_code};
 pub use program::Program;
 pub use rust::RustCrate;
-pub use world::World;
+pub use world::{Memo, World};

@@ -1,8 +1,10 @@
 //! What a program finds around it when the image starts it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jettison_image::{FileContents, Follow, ImagePath, Node, Tree};
+use memchr::memmem;
 
 /// An image as its programs see it.
 #[derive(Clone, Copy)]
@@ -15,6 +17,38 @@ pub struct World<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// The directory it is started in.
     pub working_directory: &'a ImagePath,
+    /// What was found before.
+    pub memo: &'a Memo,
+}
+
+/// What was found before, of one tree: the same few directories are looked
+/// into for every file.
+#[derive(Debug, Default)]
+pub struct Memo {
+    directories: Mutex<HashMap<Vec<u8>, Option<usize>>>,
+    expanded: Mutex<HashMap<String, Arc<[ImagePath]>>>,
+}
+
+impl Memo {
+    /// The directories that a pattern names, as `expand` finds them.
+    pub(crate) fn expanded(
+        &self,
+        pattern: &str,
+        expand: impl FnOnce() -> Vec<ImagePath>,
+    ) -> Arc<[ImagePath]> {
+        if let Some(known) = held(&self.expanded).get(pattern) {
+            return Arc::clone(known);
+        }
+        let found: Arc<[ImagePath]> = expand().into();
+        held(&self.expanded).insert(pattern.to_owned(), Arc::clone(&found));
+        found
+    }
+}
+
+/// Parsers run on stacks of their own; what one of them found holds when it
+/// did not come to its end.
+fn held<T>(memo: &Mutex<T>) -> MutexGuard<'_, T> {
+    memo.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'a> World<'a> {
@@ -62,8 +96,32 @@ impl<'a> World<'a> {
 
     /// The regular file that a path leads to.
     pub fn file(&self, path: impl AsRef<[u8]>) -> Option<Node<'a>> {
-        let node = self.tree.resolve(path, Follow::All).ok()?;
-        node.is_file().then_some(node)
+        let path = path.as_ref();
+        let is_plain = memmem::find(path, b"/.").is_none();
+        let node = match path.iter().rposition(|&byte| byte == b'/') {
+            Some(at) if is_plain && at + 1 < path.len() => {
+                let directory = self.directory(&path[..at])?;
+                let name = &path[at + 1..];
+                match directory.child(name)? {
+                    node if node.link_target().is_none() => Some(node),
+                    _ => self.tree.resolve_from(directory, name, Follow::All).ok(),
+                }
+            }
+            _ => self.tree.resolve(path, Follow::All).ok(),
+        };
+        node.filter(Node::is_file)
+    }
+
+    /// The directory that a path leads to.
+    pub fn directory(&self, path: &[u8]) -> Option<Node<'a>> {
+        let known = held(&self.memo.directories).get(path).copied();
+        let id = known.unwrap_or_else(|| {
+            let node = self.tree.resolve(path, Follow::All).ok();
+            let id = node.filter(Node::is_directory).map(|node| node.id());
+            held(&self.memo.directories).insert(path.to_vec(), id);
+            id
+        });
+        self.tree.at(id?)
     }
 
     fn executable(&self, path: &ImagePath) -> Option<ImagePath> {

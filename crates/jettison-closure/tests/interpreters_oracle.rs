@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use jettison_closure::scripts::{any, command};
-use jettison_closure::{Edge, How, World};
+use jettison_closure::{Edge, How, Memo, World};
 use jettison_image::{
     Budget, Entry, EntryKind, Error, FileContents, ImagePath, LayerIndexBuilder, Limits, Metadata,
     Node, Tree,
@@ -123,6 +123,7 @@ fn what_is_imported_is_within_reach() {
         contents: &Machine,
         environment: &BTreeMap::new(),
         working_directory: &ImagePath::root(),
+        memo: &Memo::default(),
     };
     let program = facts[0].to_str().unwrap();
     let mut missing = BTreeSet::new();
@@ -177,6 +178,7 @@ fn what_is_required_is_within_reach() {
         contents: &Machine,
         environment: &BTreeMap::new(),
         working_directory: &ImagePath::root(),
+        memo: &Memo::default(),
     };
     let files: BTreeSet<ImagePath> = required
         .lines()

@@ -1,11 +1,14 @@
 //! Follows what kept files lead to, until nothing new comes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use jettison_closure::loader::Loader;
 use jettison_closure::scripts::any;
 use jettison_closure::{
-    Edge, How, ProgramFacts, World, companions, compiled, config, is_known_to_load, loads_code, own,
+    Edge, How, Memo, ProgramFacts, World, companions, compiled, config, is_known_to_load,
+    loads_code, own,
 };
 use jettison_image::{Follow, ImagePath, Node};
 use jettison_packages::droppable::Class;
@@ -44,7 +47,7 @@ pub(crate) struct Work<'a> {
     /// Compiled files, each with whether it loads code at run time.
     compiled: BTreeMap<usize, bool>,
     /// The libraries of each compiled file.
-    libraries: BTreeMap<usize, Vec<usize>>,
+    libraries: BTreeMap<usize, Rc<[usize]>>,
     /// Wholes that were kept, by what identifies them.
     pub(crate) whole: BTreeSet<Whole>,
     /// Droppable classes that something which stays reads.
@@ -63,6 +66,7 @@ impl<'a> Work<'a> {
             contents: facts.contents,
             environment: facts.environment,
             working_directory: facts.working_directory,
+            memo: &facts.memory.memo,
         };
         Self {
             facts,
@@ -142,7 +146,7 @@ impl<'a> Work<'a> {
         };
         let libraries = self.libraries.get(&node.id());
         *loads
-            || libraries.into_iter().flatten().any(|&id| {
+            || libraries.into_iter().flat_map(|all| all.iter()).any(|&id| {
                 let name = self.facts.tree.at(id).map_or(&b""[..], |node| node.name());
                 !is_known_to_load(name) && self.compiled.get(&id) == Some(&true)
             })
@@ -180,8 +184,8 @@ pub(crate) fn run(work: &mut Work<'_>) {
                 .keep_path_as(node.path(), Follow::All, &reason, firmly);
         } else if node.is_file() {
             let is_trusted = work.keeping.is_firm(node) && !is_general(work, node);
-            for lead in leads(work, node, is_trusted) {
-                match word_of(work, node, is_trusted, &lead) {
+            for lead in known_leads(work, node, is_trusted).iter() {
+                match word_of(work, node, is_trusted, lead) {
                     Word::Taken => take(work, &lead.by, &lead.edge, true),
                     Word::Doubted => take(work, &lead.by, &lead.edge, false),
                     Word::Passed => {}
@@ -221,6 +225,21 @@ fn is_library(node: Node<'_>) -> bool {
     node.name().windows(3).any(|part| part == b".so")
 }
 
+/// What was read out of an image's files, for the next selection from it.
+#[derive(Default)]
+pub struct Memory {
+    memo: Memo,
+    files: RefCell<HashMap<(usize, bool), Known>>,
+}
+
+/// What was read out of one file.
+#[derive(Clone)]
+struct Known {
+    leads: Rc<[Lead]>,
+    /// Of a compiled file, whether it loads code at run time, and its libraries.
+    compiled: Option<(bool, Rc<[usize]>)>,
+}
+
 /// Where a file leads.
 struct Lead {
     by: ImagePath,
@@ -251,22 +270,40 @@ fn unit_kind(work: &Work<'_>, node: Node<'_>) -> Option<UnitKind> {
 }
 
 /// What one file leads to; `own` asks for what an application's texts may mean.
-fn leads<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Vec<Lead> {
+fn known_leads<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Rc<[Lead]> {
+    let memory = work.facts.memory;
+    let id = node.id();
+    let own = own && work.facts.installed.owner(&node.path()).is_none();
+    let known = memory.files.borrow().get(&(id, own)).cloned();
+    let known = known.unwrap_or_else(|| {
+        let known = look(work, node, own).unwrap_or_else(|| Known {
+            leads: Rc::new([]),
+            compiled: None,
+        });
+        let mut files = memory.files.borrow_mut();
+        files.insert((id, own), known.clone());
+        known
+    });
+    if let Some((loads, libraries)) = known.compiled {
+        work.compiled.insert(id, loads);
+        work.libraries.insert(id, libraries);
+    }
+    known.leads
+}
+
+/// Reads a file; none for what cannot be read, or is too large to be.
+fn look<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Option<Known> {
     let contents = work.facts.contents;
-    let Ok(head) = contents.read(node, HEAD) else {
-        return Vec::new();
-    };
+    let head = contents.read(node, HEAD).ok()?;
     let is_compiled = head.starts_with(b"\x7fELF");
     let most = match is_compiled || head.starts_with(b"PK") {
         true => MOST_COMPILED,
         false => MOST_TEXT,
     };
     if node.size_bytes() > most {
-        return Vec::new();
+        return None;
     }
-    let Ok(data) = contents.read(node, most) else {
-        return Vec::new();
-    };
+    let data = contents.read(node, most).ok()?;
     let path = node.path();
     let world = work.world;
     let mut leads = Vec::new();
@@ -281,8 +318,7 @@ fn leads<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Vec<Lead> {
         let libraries = work.loader.closure(node).edges;
         let loaded = libraries.iter().filter(|(_, edge)| edge.how == How::Loads);
         let loaded = loaded.filter_map(|(_, edge)| Some(world.file(&edge.to)?.id()));
-        work.libraries.insert(node.id(), loaded.collect());
-        work.compiled.insert(node.id(), loads_code(&data));
+        let compiled = (loads_code(&data), loaded.collect());
         if let Some(facts) = ProgramFacts::read(node, &data) {
             add(compiled::edges_of(&work.loader, node, &facts), true);
             add(companions::of(&world, &facts), false);
@@ -292,14 +328,20 @@ fn leads<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Vec<Lead> {
             edge,
             is_text: true,
         }));
-        return leads;
+        return Some(Known {
+            leads: leads.into(),
+            compiled: Some(compiled),
+        });
     }
     add(any::edges(&world, node, &data), false);
     add(config::edges(&world, node, &data), false);
-    if own && work.facts.installed.owner(&path).is_none() {
+    if own {
         add(own::edges(&world, node, &data), true);
     }
-    leads
+    Some(Known {
+        leads: leads.into(),
+        compiled: None,
+    })
 }
 
 /// Keeps what an edge leads to, in the way that it asks for.

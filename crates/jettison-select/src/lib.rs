@@ -28,6 +28,7 @@ use jettison_image::{FileContents, ImagePath, RunConfig, Tree};
 use jettison_packages::installed::{Files, Installed};
 use jettison_plan::{FilePath, Grain, Plan, Subject, Trace};
 
+pub use follow::Memory;
 pub use wish::{Wish, WishError};
 
 /// Everything that a selection is made from.
@@ -62,6 +63,8 @@ pub struct Facts<'a> {
     pub keep: &'a [Wish],
     /// What a person wants dropped.
     pub drop: &'a [Wish],
+    /// What an earlier selection from the same image found out.
+    pub memory: &'a Memory,
 }
 
 /// A command that the image, or a person, starts.

@@ -11,7 +11,7 @@ use jettison_image::{
 use jettison_packages::PackageLimits;
 use jettison_packages::installed::{TreeFiles, scan};
 use jettison_plan::{FilePath, Grain, Plan, ReasonKind, Subject, Touch, Trace};
-use jettison_select::{Command, Facts, select};
+use jettison_select::{Command, Facts, Memory, select};
 
 /// What differs between the tests.
 #[derive(Default)]
@@ -115,6 +115,7 @@ impl Case<'_> {
             grain: Grain::Auto,
             keep: &wishes(self.keep),
             drop: &wishes(self.drop),
+            memory: &Memory::default(),
         });
         let kept = selection.keep.iter().filter(|kept| **kept).count();
         assert_eq!(kept, selection.plan.kept.len(), "set and plan agree");

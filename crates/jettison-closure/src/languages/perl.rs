@@ -57,7 +57,7 @@ fn include(reader: &Reader, own: &ImagePath) -> Vec<ImagePath> {
     let world = &reader.world;
     let mut out = text::listed(world, "PERL5LIB");
     for pattern in INCLUDED {
-        out.extend(text::expand(world, pattern));
+        out.extend_from_slice(&text::expand(world, pattern));
     }
     // A module's own root: `lib` above it.
     let mut at = Some(own.clone());

@@ -144,7 +144,7 @@ fn one(reader: &mut Reader, base: &ImagePath, path: &[u8], includes: bool) {
 fn included(reader: &mut Reader, own: &ImagePath, name: &[u8]) {
     let mut bases = vec![own.clone(), reader.world.working_directory.clone()];
     for pattern in INCLUDED {
-        bases.extend(text::expand(&reader.world, pattern));
+        bases.extend_from_slice(&text::expand(&reader.world, pattern));
     }
     for base in bases {
         let path = if name.starts_with(b"/") {

@@ -85,17 +85,17 @@ fn gem_homes(reader: &Reader) -> Vec<ImagePath> {
     for variable in ["GEM_HOME", "GEM_PATH", "BUNDLE_PATH"] {
         for home in text::listed(world, variable) {
             let path = String::from_utf8_lossy(home.as_bytes()).into_owned();
-            out.extend(text::expand(world, &format!("{path}/ruby/*")));
+            out.extend_from_slice(&text::expand(world, &format!("{path}/ruby/*")));
             out.push(home);
         }
     }
     let working = String::from_utf8_lossy(world.working_directory.as_bytes()).into_owned();
-    out.extend(text::expand(
+    out.extend_from_slice(&text::expand(
         world,
         &format!("{working}/vendor/bundle/ruby/*"),
     ));
     for pattern in GEMS {
-        out.extend(text::expand(world, pattern));
+        out.extend_from_slice(&text::expand(world, pattern));
     }
     out.retain(|home| {
         home.join("gems")
@@ -136,12 +136,12 @@ fn load_path(reader: &Reader, own: &ImagePath) -> Vec<ImagePath> {
     }
     out.push(world.working_directory.clone());
     for pattern in LIBRARIES {
-        out.extend(text::expand(world, pattern));
+        out.extend_from_slice(&text::expand(world, pattern));
     }
     for home in gem_homes(reader) {
         let path = String::from_utf8_lossy(home.as_bytes()).into_owned();
-        out.extend(text::expand(world, &format!("{path}/gems/*/lib")));
-        out.extend(text::expand(world, &format!("{path}/extensions/*/*/*")));
+        out.extend_from_slice(&text::expand(world, &format!("{path}/gems/*/lib")));
+        out.extend_from_slice(&text::expand(world, &format!("{path}/extensions/*/*/*")));
     }
     out
 }

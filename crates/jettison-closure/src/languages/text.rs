@@ -1,6 +1,8 @@
 //! Words and quoted strings of a line.
 
-use jettison_image::{Follow, ImagePath, Node};
+use std::sync::Arc;
+
+use jettison_image::{ImagePath, Node};
 
 use crate::World;
 use crate::scripts::{Reader, Text, UNKNOWN, pattern, shell};
@@ -141,12 +143,15 @@ pub(super) fn is_directory(world: &World, path: &ImagePath) -> bool {
 }
 
 pub(super) fn directory<'w>(world: &World<'w>, path: &[u8]) -> Option<Node<'w>> {
-    let node = world.tree.resolve(path, Follow::All).ok()?;
-    node.is_directory().then_some(node)
+    world.directory(path)
 }
 
 /// Directories that a pattern with `*` in whole components names.
-pub(super) fn expand(world: &World, pattern: &str) -> Vec<ImagePath> {
+pub(super) fn expand(world: &World, pattern: &str) -> Arc<[ImagePath]> {
+    world.memo.expanded(pattern, || look_for(world, pattern))
+}
+
+fn look_for(world: &World, pattern: &str) -> Vec<ImagePath> {
     let mut found = vec![ImagePath::root()];
     for component in pattern.split('/') {
         let mut next = Vec::new();

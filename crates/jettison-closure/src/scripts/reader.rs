@@ -270,7 +270,17 @@ pub(crate) fn existing(world: &World, base: &ImagePath, path: &[u8]) -> Option<I
     if path.contains(&0) {
         return None;
     }
-    let base_node = world.tree.resolve(base, Follow::All).ok()?;
+    let base_node = match path.first() {
+        Some(b'/') => world.tree.root(),
+        _ => world.directory(base.as_bytes())?,
+    };
+    // Most of what is looked for is nowhere.
+    let first = path
+        .split(|&byte| byte == b'/')
+        .find(|part| !part.is_empty());
+    if first.is_some_and(|name| name[0] != b'.' && base_node.child(name).is_none()) {
+        return None;
+    }
     let node = world
         .tree
         .resolve_from(base_node, path, Follow::AllButLast)

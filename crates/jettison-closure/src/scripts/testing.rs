@@ -10,13 +10,14 @@ use jettison_image::{
 };
 
 use super::{any, command};
-use crate::{Edge, World};
+use crate::{Edge, Memo, World};
 
 pub(crate) struct Image {
     tree: Tree,
     files: Files,
     environment: BTreeMap<String, String>,
     working_directory: ImagePath,
+    memo: Memo,
 }
 
 struct Files(HashMap<Vec<u8>, Vec<u8>>);
@@ -76,6 +77,7 @@ impl Image {
             files: Files(contents),
             environment: BTreeMap::new(),
             working_directory: ImagePath::root(),
+            memo: Memo::default(),
         }
     }
 
@@ -95,6 +97,7 @@ impl Image {
             contents: &self.files,
             environment: &self.environment,
             working_directory: &self.working_directory,
+            memo: &self.memo,
         }
     }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jettison_closure::World;
+use jettison_closure::{Memo, World};
 use jettison_image::{
     Budget, Entry, EntryKind, Error, FileContents, ImagePath, LayerIndexBuilder, Limits, Metadata,
     Node, Tree,
@@ -33,6 +33,7 @@ pub(crate) struct Host {
     pub(crate) tree: Tree,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) working_directory: ImagePath,
+    memo: Memo,
     files: HostFiles,
 }
 
@@ -97,6 +98,7 @@ impl Host {
             tree,
             environment: BTreeMap::new(),
             working_directory: ImagePath::root(),
+            memo: Memo::default(),
             files: HostFiles(root.to_owned()),
         }
     }
@@ -133,6 +135,7 @@ impl Host {
             contents: &self.files,
             environment: &self.environment,
             working_directory: &self.working_directory,
+            memo: &self.memo,
         }
     }
 }

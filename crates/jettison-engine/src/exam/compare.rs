@@ -19,7 +19,7 @@ use super::verdict::doubts;
 use super::{ExamError, Examinee, Examiner, Traced};
 
 /// Between two runs of the original: times are written in whole seconds.
-const APART: Duration = Duration::from_millis(1100);
+pub(crate) const APART: Duration = Duration::from_millis(1100);
 /// Further runs of the original on a difference.
 const FURTHER: usize = 3;
 /// Further runs of the candidate, to see whether a difference stays.

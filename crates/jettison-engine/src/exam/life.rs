@@ -74,7 +74,7 @@ impl<'a> Life<'a> {
             if ports.iter().all(|port| open.contains(port)) || Instant::now() > until {
                 break;
             }
-            thread::sleep(POLL / 4);
+            thread::sleep(pause(until, patience));
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl<'a> Life<'a> {
             if ended.is_some() || Instant::now() > until {
                 return Ok(ended);
             }
-            thread::sleep(POLL / 4);
+            thread::sleep(pause(until, patience));
         }
     }
 
@@ -251,6 +251,14 @@ impl<'a> Life<'a> {
         let remaining = self.deadline.saturating_duration_since(Instant::now());
         remaining.clamp(Duration::from_secs(1), ANSWER)
     }
+}
+
+/// How long to wait before looking again: the longer it takes, the less a
+/// moment more matters, and to look costs the machine time that the program
+/// could use.
+fn pause(until: Instant, patience: Duration) -> Duration {
+    let waited = patience.saturating_sub(until.saturating_duration_since(Instant::now()));
+    (waited / 16).clamp(POLL / 4, POLL * 2)
 }
 
 /// The command line that runs a script by the shell it names in its first

@@ -43,6 +43,7 @@ use crate::prove::{
     read_tree, stop_signal,
 };
 use crate::surroundings::Surroundings;
+pub(crate) use compare::APART;
 pub use compare::Held;
 use life::Facts;
 pub use schedule::{Question, Schedule, Start, Variation, Words};
@@ -96,6 +97,9 @@ pub enum ExamError {
     /// The image is for other machines.
     #[error("the image cannot be run here: {0}")]
     Foreign(String),
+    /// A thread of ours came to no end of its own: a defect.
+    #[error("the examination broke off")]
+    Broken,
     /// The image says nothing to start.
     #[error("the image has neither ENTRYPOINT nor CMD")]
     NoProgram,
@@ -121,7 +125,7 @@ impl ExamError {
                  or run a program of the image with --probe 'exec:PROGRAM ARG…'"
                     .to_owned(),
             ),
-            Self::Foreign(_) | Self::Run(_) | Self::LongScript(..) => None,
+            Self::Foreign(_) | Self::Run(_) | Self::LongScript(..) | Self::Broken => None,
         }
     }
 }

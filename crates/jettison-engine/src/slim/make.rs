@@ -8,7 +8,7 @@ use jettison_image::filter::{Owner, Selection, laws};
 use jettison_image::{Compression, Image, ImagePath, Node, Tree};
 use jettison_packages::rewrite::{self, rewrite};
 use jettison_plan::{FilePath, Grain, Plan, Rewritten, Subject, Touch, Trace};
-use jettison_select::{Facts, select};
+use jettison_select::{Facts, Memory, select};
 
 use super::heal::Misses;
 use super::image::{SlimLayer, assemble, write_complement, write_layers};
@@ -29,6 +29,7 @@ pub(super) struct Maker<'a> {
     pub(super) traces: Vec<(String, Trace)>,
     pub(super) misses: Misses,
     pub(super) grain: Grain,
+    pub(super) memory: Memory,
     pub(super) context: &'a Context,
 }
 
@@ -202,6 +203,7 @@ impl Maker<'_> {
             grain: self.grain,
             keep: &self.request.keep,
             drop: &self.request.drop,
+            memory: &self.memory,
         });
         (selection.keep, selection.plan)
     }

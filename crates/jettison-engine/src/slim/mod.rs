@@ -12,16 +12,17 @@ mod make;
 mod table;
 mod why;
 
+use std::thread;
 use std::time::Instant;
 
 use jettison_image::compression::Compression;
 use jettison_image::{Image, Platform};
 use jettison_plan::{Bound, Comparison, Grain, Plan, Trace, Verdict};
-use jettison_select::Wish;
+use jettison_select::{Memory, Wish};
 
 use crate::Context;
 use crate::build::AssembleError;
-use crate::exam::{ExamError, ExamRequest, Examiner, Held, Sitting, Traced};
+use crate::exam::{APART, ExamError, ExamRequest, Examiner, Held, Sitting, Traced};
 use crate::spool::{Spool, SpoolError};
 use crate::store::StoreError;
 use crate::transport::{Location, TransportError};
@@ -172,12 +173,26 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
         traces: owned(&before),
         misses: Misses::default(),
         grain: request.grain,
+        memory: Memory::default(),
         context,
     };
+    // The original is asked once more while there is something else to do.
+    let (small, again) = thread::scope(|scope| {
+        let again = scope.spawn(|| {
+            thread::sleep(APART);
+            examiner.sit(&whole, &schedule, traced)
+        });
+        (maker.make(), again.join())
+    });
+    let again = again.map_err(|_| ExamError::Broken)??;
+    let mut small = Some(small?);
     let mut rounds = 0;
-    let mut originals = vec![before];
+    let mut originals = vec![before, again];
     loop {
-        let small = maker.make()?;
+        let small = match small.take() {
+            Some(small) => small,
+            None => maker.make()?,
+        };
         let candidate = examiner.admit_read(&small.image, small.tree())?;
         let seen = examiner.sit(&candidate, &schedule, Traced::Yes)?;
         let traces = owned(&seen);
