@@ -211,6 +211,9 @@ fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, lead: &Lead) -> Wo
     let is_told = work.facts.is_told;
     match (is_trusted, lead.edge.how) {
         (true, How::Runs) if is_told && lead.is_text && is_library(node) => Word::Passed,
+        (true, How::Family) if is_told && lead.is_text && is_of_the_system(work, node) => {
+            Word::Passed
+        }
         (true, How::Runs | How::Family) if is_told && is_packaged(work, node) => Word::Passed,
         (true, How::Runs | How::Names | How::Family) if lead.is_text => Word::Doubted,
         (true, _) => Word::Taken,
@@ -218,6 +221,12 @@ fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, lead: &Lead) -> Wo
         (false, How::Runs | How::Names | How::Family) => Word::Passed,
         (false, _) => Word::Doubted,
     }
+}
+
+/// True for what a package of the operating system brought.
+fn is_of_the_system(work: &Work<'_>, node: Node<'_>) -> bool {
+    let owner = work.facts.installed.owner(&node.path());
+    owner.is_some_and(|(package, _)| package.kind.is_system())
 }
 
 /// True for shared libraries.

@@ -6,8 +6,7 @@
 //! nothing new comes ([`follow`]): libraries, commands, modules, companions,
 //! the rest of a language's package, siblings of files that were found by
 //! listing or by computed names. What no analysis can bound is kept whole, and
-//! said so ([`generous`]); where nobody says what is asked, so is what was
-//! installed by name ([`requested`]). Nothing here runs anything or opens a file.
+//! said so ([`generous`]), and so is what was installed by name ([`requested`]). Nothing here runs anything or opens a file.
 
 mod alias;
 mod document;
@@ -92,9 +91,7 @@ pub fn select(facts: &Facts<'_>) -> Selection {
     start::commands(&mut work);
     wish::keep(&mut work);
     traced::apply(&mut work);
-    if !facts.is_told {
-        requested::apply(&mut work);
-    }
+    requested::apply(&mut work);
     loop {
         follow::run(&mut work);
         if spare::look(&mut work) {

@@ -3,13 +3,14 @@
 //! all the same; without a probe that says what is called, it stays.
 //!
 //! What builds or documents programs is left out, and so is what a base image
-//! asked for.
+//! asked for. Where a person says what is asked, a small tool stays without
+//! what it depends on: whoever looks after a container may call it.
 
 use jettison_packages::installed::{Package, PackageKind};
 use jettison_plan::{Reason, ReasonKind};
 
 use crate::follow::Work;
-use crate::generous;
+use crate::{generous, spare, whole};
 
 /// Sections of Debian's archive that serve whoever writes or builds programs.
 const SECTIONS: [&str; 12] = [
@@ -58,6 +59,9 @@ const BUILDERS: [&str; 27] = [
     "yarnpkg",
 ];
 
+/// Bytes of a tool that costs too little to be asked for.
+const SMALL: u64 = 2 << 20;
+
 /// Packages of which every image of their distribution has one: whatever came
 /// with them belongs to the base.
 const BASES: [&str; 2] = ["base-files", "alpine-baselayout"];
@@ -99,8 +103,22 @@ pub(crate) fn apply(work: &mut Work<'_>) {
             };
             Reason::first(ReasonKind::Package, detail)
         };
-        generous::packages(work, index, &because);
+        match work.facts.is_told {
+            false => generous::packages(work, index, &because),
+            true if bytes(work, index) <= SMALL => whole::package(work, index, &because),
+            true => {}
+        }
     }
+}
+
+/// What the files of a package that are not kept take.
+fn bytes(work: &Work<'_>, index: usize) -> u64 {
+    let installed = work.facts.installed;
+    let files = installed.files(&installed.packages[index]);
+    let nodes = files.filter_map(|path| work.facts.tree.get(path));
+    let missing =
+        nodes.filter(|&node| !work.keeping.has(node) && spare::class(work, node).is_none());
+    missing.map(|node| node.size_bytes()).sum()
 }
 
 /// False for what builds, documents or manages.

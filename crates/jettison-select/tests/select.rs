@@ -257,7 +257,7 @@ fn other_names_of_what_stays_stay() {
 }
 
 #[test]
-fn what_was_installed_by_name_stays_until_somebody_says_what_is_asked() {
+fn what_was_installed_by_name_stays() {
     const ABOVE: &[(&str, &str)] = &[
         (
             "var/lib/dpkg/status",
@@ -300,5 +300,24 @@ fn what_was_installed_by_name_stays_until_somebody_says_what_is_asked() {
     kept(&plan, "usr/lib/libcurl.so.4");
     went(&plan, "usr/bin/gcc");
     went(&plan, "usr/bin/ftp");
-    went(&case(true, ABOVE).plan(), "usr/bin/curl");
+    // Where somebody says what is asked, only what is small, and no more than itself.
+    let plan = case(true, ABOVE).plan();
+    kept(&plan, "usr/bin/curl");
+    went(&plan, "usr/lib/libcurl.so.4");
+    let large = "\x7fELF".to_owned() + &" ".repeat(3 << 20);
+    let above: Vec<_> = ABOVE
+        .iter()
+        .map(|&(path, data)| {
+            (
+                path,
+                if path == "usr/bin/curl" {
+                    large.as_str()
+                } else {
+                    data
+                },
+            )
+        })
+        .collect();
+    went(&case(true, &above).plan(), "usr/bin/curl");
+    kept(&case(false, &above).plan(), "usr/bin/curl");
 }

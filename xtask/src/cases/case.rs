@@ -64,6 +64,9 @@ pub(crate) struct Companion {
     pub(crate) image: String,
     /// Where it listens.
     pub(crate) port: u16,
+    /// The slimmer starts one of its own for every start of the program, since what is asked changes what it holds.
+    #[serde(default)]
+    pub(crate) fresh: bool,
 }
 
 /// What the slimmer is told beside what the image cannot be started without.

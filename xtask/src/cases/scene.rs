@@ -85,12 +85,13 @@ impl<'a> Scene<'a> {
         Ok(scene)
     }
 
-    /// Every companion with the address where it listens.
+    /// Every companion that serves all starts, with the address where it listens.
     pub(crate) fn doors(&self) -> Result<Vec<(String, String)>, Problem> {
         self.case
             .companions
             .iter()
             .zip(&self.companions)
+            .filter(|(companion, _)| !companion.fresh)
             .map(|(companion, container)| {
                 let address = self.address(container)?;
                 Ok((

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::case::Case;
 use super::client::{Client, last_words, limited, output};
 use super::laws;
-use super::original::Original;
+use super::original::{Original, companion_tag};
 use super::scene::Scene;
 use super::tree;
 use crate::Problem;
@@ -82,7 +82,7 @@ pub(crate) fn jettison(
         command.args(["--cmd", &in_words(&case.run.command)]);
     }
     // Companions of its own: what it leaves behind in them must not be what the checks find.
-    let surroundings = match case.companions.is_empty() {
+    let surroundings = match case.companions.iter().all(|companion| companion.fresh) {
         true => None,
         false => Some(Scene::surroundings(client, case)?),
     };
@@ -93,6 +93,11 @@ pub(crate) fn jettison(
         .concat()
     {
         command.args(["--service", &format!("{name}=tcp:{door}")]);
+    }
+    for companion in case.companions.iter().filter(|companion| companion.fresh) {
+        let image = companion_tag(&companion.image);
+        let service = format!("{}=docker-daemon:{image}", companion.name);
+        command.args(["--service", &service]);
     }
     command.args(&case.slim.always);
     if hints == Hints::Full {
