@@ -22,6 +22,7 @@ mod resolve;
 mod serve;
 mod table;
 mod task;
+mod threads;
 mod wire;
 
 pub(crate) use announce::Hook;

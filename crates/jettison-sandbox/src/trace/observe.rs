@@ -33,8 +33,9 @@ impl Newborn {
     /// Whether this call shows that it has become the program.
     pub(super) fn has_become(&self, event: &Event) -> bool {
         let (meaning, _) = table::meaning(event.audit, event.number);
-        let executes = matches!(meaning, Meaning::Call(Call::Execute { .. }));
-        event.pid != self.pid || !executes
+        // Giving up rights is the last that it does before.
+        let before = matches!(meaning, Meaning::Call(Call::Execute { .. } | Call::Rights));
+        event.pid != self.pid || !before
     }
 }
 
@@ -153,6 +154,7 @@ impl Observer {
                 flags,
             } => {
                 let flags = flags.map_or(0, argument);
+                self.resolver.threads().leave(task);
                 if let Some(newborn) = newborn.filter(|newborn| newborn.pid == task.pid) {
                     let at = argument(path);
                     let known = newborn.attempts.iter().find(|(address, _)| *address == at);
@@ -171,6 +173,11 @@ impl Observer {
             }
             Call::Descriptor(index, touch) => {
                 self.descriptor(task, argument(index) as i32, touch);
+                Ok(())
+            }
+            Call::Enter(index) => {
+                self.descriptor(task, argument(index) as i32, Touch::ASKED);
+                self.resolver.threads().move_on();
                 Ok(())
             }
             Call::Address(at, length, touch) => {
@@ -192,6 +199,10 @@ impl Observer {
                     return Ok(());
                 };
                 self.address(task, address, length, touch)
+            }
+            Call::Rights => {
+                self.resolver.threads().leave(task);
+                Ok(())
             }
             Call::Handle => {
                 self.record
@@ -230,7 +241,11 @@ impl Observer {
                 continue;
             }
             if self.path.is_empty() {
-                if may_be_empty {
+                // How many C libraries spell `fstat`: nothing is named that is
+                // not open already, and to ask which file it is costs as much
+                // as the rest.
+                let asks = matches!(look.purpose, Purpose::Ask | Purpose::Access(_));
+                if may_be_empty && !(asks && matches!(start, Start::Descriptor(_))) {
                     self.itself(task, &start, touch(look.purpose));
                 }
                 continue;
@@ -264,13 +279,18 @@ impl Observer {
             self.keep(task, &looked, &want);
             if let End::Found(owner) = looked.end {
                 let leads = matches!(owner.kind(), libc::S_IFDIR | libc::S_IFLNK);
-                let moves = matches!(
-                    look.purpose,
-                    Purpose::Create | Purpose::Remove | Purpose::Change
-                );
+                let moves = match look.purpose {
+                    Purpose::Remove | Purpose::Change => true,
+                    // A new name; only a renaming replaces what has it.
+                    Purpose::Create => matches!(looks[0].purpose, Purpose::Remove),
+                    _ => false,
+                };
                 if leads && moves {
-                    self.resolver.forget();
+                    self.resolver.forget(&looked.path);
                 }
+            }
+            if look.purpose == Purpose::Enter {
+                self.resolver.threads().move_on();
             }
         }
         Ok(())
@@ -376,7 +396,7 @@ impl Observer {
         match start {
             Start::Descriptor(number) => self.descriptor(task, *number, touch),
             _ => {
-                if let Some(path) = self.resolver.of_link(task, "cwd") {
+                if let Ok(Some(path)) = self.resolver.current(task) {
                     self.record.touch(&path, touch);
                 }
             }
@@ -449,7 +469,7 @@ impl Observer {
         found
     }
 
-    fn is_denied(&self, task: Task, looked: &Looked, want: &Want) -> bool {
+    fn is_denied(&mut self, task: Task, looked: &Looked, want: &Want) -> bool {
         let file = match looked.end {
             End::Found(owner) if owner.kind() != libc::S_IFLNK => Some(owner),
             _ => None,
@@ -470,12 +490,16 @@ impl Observer {
         if open && looked.closed.is_empty() {
             return false;
         }
-        let Some(mut rights) = task.rights() else {
+        let Some(rights) = self.resolver.threads().rights(task) else {
             return false;
         };
-        if want.really {
-            rights = rights.really();
-        }
+        let real;
+        let rights = if want.really {
+            real = rights.clone().really();
+            &real
+        } else {
+            rights
+        };
         !(looked.closed.iter().all(|dir| rights.allow(dir.owner, 1))
             && file.is_none_or(|file| rights.allow(file, want.rights))
             && parent.is_none_or(|dir| rights.allow(dir, 3)))

@@ -24,12 +24,23 @@ impl Tracees {
         Ok(())
     }
 
-    /// Looks at every thread that has stopped; `stops` has said that there
-    /// are some.
-    pub(super) fn look(&mut self, stops: BorrowedFd<'_>, observer: &mut Observer) {
+    /// Looks at the threads that have stopped, as `stops` has said; up to
+    /// `most` of them. Does it wait, then also for those that stop next.
+    /// True: there may be more of them, about which `stops` says nothing.
+    pub(super) fn look(
+        &mut self,
+        stops: BorrowedFd<'_>,
+        observer: &mut Observer,
+        most: usize,
+        waits: bool,
+    ) -> bool {
         let mut said = [0; 128];
         while rustix::io::read(stops, &mut said).is_ok_and(|count| count > 0) {}
-        while let Some((pid, stop)) = raw::next_stop() {
+        for count in 0..most {
+            // The first is there already, if nobody has reaped it.
+            let Some((pid, stop)) = raw::next_stop(waits && count > 0) else {
+                return false;
+            };
             match stop {
                 Stop::Gone => self.newborn.retain(|newborn| newborn.pid != pid),
                 Stop::Own => raw::resume(pid, 0),
@@ -41,6 +52,7 @@ impl Tracees {
                 }
             }
         }
+        true
     }
 
     fn call(&mut self, pid: i32, observer: &mut Observer) {

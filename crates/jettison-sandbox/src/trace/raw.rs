@@ -161,7 +161,6 @@ pub(super) fn still_waits(listener: BorrowedFd<'_>, id: u64) -> bool {
 /// Interrupts what waits, again and again: a notification can vanish, with
 /// its thread, between the moment it is announced and that in which it is taken.
 pub(super) fn tick(milliseconds: i64) {
-    extern "C" fn nothing(_: libc::c_int) {}
     let time = libc::timeval {
         tv_sec: milliseconds / 1000,
         tv_usec: (milliseconds % 1000) * 1000,
@@ -170,14 +169,32 @@ pub(super) fn tick(milliseconds: i64) {
         it_interval: time,
         it_value: time,
     };
+    interrupt_at(libc::SIGALRM);
+    // SAFETY: the struct is initialised and lives until the call returns.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+}
+
+/// Interrupts what waits as soon as there is something to read here.
+pub(super) fn interrupt_for(socket: BorrowedFd<'_>) {
+    interrupt_at(libc::SIGIO);
+    // SAFETY: the requests take numbers, and the descriptor is open.
+    unsafe {
+        libc::fcntl(socket.as_raw_fd(), libc::F_SETOWN, libc::getpid());
+        let flags = libc::fcntl(socket.as_raw_fd(), libc::F_GETFL);
+        libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, flags | libc::O_ASYNC);
+    }
+}
+
+/// A signal that does nothing but make a waiting call return EINTR.
+fn interrupt_at(signal: libc::c_int) {
+    extern "C" fn nothing(_: libc::c_int) {}
     let handler: extern "C" fn(libc::c_int) = nothing;
-    // SAFETY: the handler does nothing; both structs are initialised and live
-    // until the calls return. Without SA_RESTART a waiting call returns EINTR.
+    // SAFETY: the handler does nothing; the struct is initialised and lives
+    // until the call returns. It lacks SA_RESTART.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as *const () as usize;
-        libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut());
-        libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
     }
 }
 
@@ -255,13 +272,16 @@ fn ptrace(request: u32, pid: i32, address: usize, data: usize) -> io::Result<()>
     result(done).map(|_| ())
 }
 
-/// The next thread that has stopped or ended, if there is one.
-pub(super) fn next_stop() -> Option<(i32, Stop)> {
+/// The next thread that has stopped or ended, if there is one. Waits for it
+/// on request, until it is interrupted.
+pub(super) fn next_stop(waits: bool) -> Option<(i32, Stop)> {
+    let flags = libc::__WALL | if waits { 0 } else { libc::WNOHANG };
     let mut status = 0;
     let pid = loop {
         // SAFETY: `status` lives until the call returns.
-        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
-        if pid >= 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, flags) };
+        let interrupted = || io::Error::last_os_error().raw_os_error() == Some(libc::EINTR);
+        if pid >= 0 || waits || !interrupted() {
             break pid;
         }
     };

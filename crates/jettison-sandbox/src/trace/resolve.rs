@@ -17,12 +17,15 @@ use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, readlinkat, statat};
 use rustix::io::Errno;
 
 use super::task::{Owner, Task};
+use super::threads::Threads;
 
 /// As many links as the kernel follows in one path.
 const LINKS: usize = 40;
 /// How long after a change nothing is remembered: the call that makes it has
 /// been let go, but may not have come to an end.
-const SETTLE: Duration = Duration::from_millis(50);
+pub(super) const SETTLE: Duration = Duration::from_millis(50);
+/// With more changes than this on their way, nothing at all is remembered.
+const CHANGES: usize = 32;
 
 /// An open directory.
 #[derive(Debug)]
@@ -46,6 +49,19 @@ struct Reached {
     dir: Rc<Dir>,
     links: Box<[Box<[u8]>]>,
     closed: Box<[Closed]>,
+    /// By `..`, in the path or a link: through directories that the above
+    /// do not show.
+    upwards: bool,
+}
+
+impl Reached {
+    /// Whether the way from the root leads over a path: through the directory,
+    /// or by the link. A directory is left again by a link in it, upwards, or
+    /// not at all.
+    fn is_by(&self, path: &[u8]) -> bool {
+        let is_below = |other: &[u8]| other == path || is_above(path, other);
+        self.upwards || is_below(&self.dir.path) || self.links.iter().any(|link| is_below(link))
+    }
 }
 
 /// From where a path is looked up.
@@ -100,7 +116,9 @@ pub(super) struct Resolver {
     base: Vec<u8>,
     known: HashMap<Box<[u8]>, Reached>,
     most: usize,
-    settled: Option<Instant>,
+    /// What is about to change, and until when that may be so.
+    changes: Vec<(Box<[u8]>, Instant)>,
+    threads: Threads,
     /// A process may have another root or other mounts than the first one.
     varies: bool,
 }
@@ -111,6 +129,7 @@ struct Sight {
     root: Rc<Dir>,
     links: Vec<Box<[u8]>>,
     closed: Vec<Closed>,
+    upwards: bool,
     remember: bool,
 }
 
@@ -156,21 +175,44 @@ impl Resolver {
             base,
             known: HashMap::new(),
             most: (files / 2).clamp(16, 4096),
-            settled: None,
+            changes: Vec::new(),
+            threads: Threads::default(),
             varies: false,
         })
     }
 
-    /// Something that is remembered may soon be wrong.
-    pub(super) fn forget(&mut self) {
-        self.known.clear();
-        self.settled = Some(Instant::now() + SETTLE);
+    /// A directory or link is about to become something else, or be elsewhere.
+    pub(super) fn forget(&mut self, path: &[u8]) {
+        self.threads.move_on();
+        let now = Instant::now();
+        self.changes.retain(|(_, until)| *until > now);
+        if self.changes.len() < CHANGES {
+            self.known.retain(|_, reached| !reached.is_by(path));
+            self.changes.push((path.into(), now + SETTLE));
+        } else {
+            self.known.clear();
+            // Everything is below the root.
+            self.changes.clear();
+            let all = (Box::default(), now + SETTLE);
+            self.changes.extend(std::iter::repeat_n(all, CHANGES));
+        }
+    }
+
+    pub(super) fn threads(&mut self) -> &mut Threads {
+        &mut self.threads
+    }
+
+    /// The current directory of a thread; None: it has no path.
+    pub(super) fn current(&mut self, task: Task) -> Result<Option<Vec<u8>>, Errno> {
+        let link = self.threads.current(task)?.to_vec();
+        Ok(self.inside(&link).map(<[u8]>::to_vec))
     }
 
     /// From now on processes may see different trees.
     pub(super) fn vary(&mut self) {
         self.varies = true;
         self.known.clear();
+        self.threads.move_on();
     }
 
     /// The path inside the container of what a link in `/proc` shows.
@@ -212,6 +254,7 @@ impl Resolver {
             root: Rc::clone(&self.root),
             links: Vec::new(),
             closed: Vec::new(),
+            upwards: false,
             remember,
         };
         let mut relative_to = None;
@@ -267,7 +310,7 @@ impl Resolver {
     /// sees the same tree, else an open directory. `Err(None)`: nowhere.
     #[expect(clippy::type_complexity, reason = "three ways to begin, used once")]
     fn beginning(
-        &self,
+        &mut self,
         sight: &mut Sight,
         name: &str,
         path: &[u8],
@@ -276,17 +319,22 @@ impl Resolver {
     ) -> Option<Result<Option<Vec<u8>>, Option<Rc<Dir>>>> {
         let task = sight.task;
         if sight.remember {
-            let link = match task.link(name) {
-                Ok(link) => link,
+            let start = match name {
+                "cwd" => self.current(task),
+                name => task
+                    .link(name)
+                    .map(|link| self.inside(&link).map(<[u8]>::to_vec)),
+            };
+            return match start {
+                Ok(Some(start)) => {
+                    let path = join(&start, path);
+                    *relative_to = Some(start.into());
+                    Some(Ok(Some(path)))
+                }
                 // A descriptor that is not open: EBADF for the caller too.
-                Err(Errno::NOENT) => return Some(Err(None)),
-                Err(_) => return None,
+                Ok(None) | Err(Errno::NOENT) => Some(Err(None)),
+                Err(_) => None,
             };
-            let Some(start) = self.inside(&link) else {
-                return Some(Err(None));
-            };
-            *relative_to = Some(start.into());
-            return Some(Ok(Some(join(start, path))));
         }
         let open = |name: &str| -> Option<Option<Rc<Dir>>> {
             let fd = match task.open(name) {
@@ -396,6 +444,7 @@ impl Resolver {
             Some(known) => {
                 sight.links.extend_from_slice(&known.links);
                 sight.closed.extend_from_slice(&known.closed);
+                sight.upwards |= known.upwards;
                 if sight.links.len() > LINKS * 2 {
                     return Err(Stop::Nowhere);
                 }
@@ -433,27 +482,33 @@ impl Resolver {
                 && !kernels
                 && !path.starts_with(b"proc")
                 && !path.starts_with(b"dev")
-                && self.is_settled()
             {
-                if self.known.len() >= self.most {
-                    self.known.clear();
-                }
                 let reached = Reached {
                     dir: Rc::clone(&here),
                     links: sight.links[links..].into(),
                     closed: sight.closed[closed..].into(),
+                    upwards: sight.upwards,
                 };
-                self.known.insert(path[..end].into(), reached);
+                if self.is_settled(&reached) {
+                    if self.known.len() >= self.most {
+                        self.known.clear();
+                    }
+                    self.known.insert(path[..end].into(), reached);
+                }
             }
         }
         Ok(here)
     }
 
-    fn is_settled(&mut self) -> bool {
-        if self.settled.is_some_and(|until| until <= Instant::now()) {
-            self.settled = None;
+    /// Whether nothing that lies on this way is about to change.
+    fn is_settled(&mut self, reached: &Reached) -> bool {
+        if self.changes.is_empty() {
+            return true;
         }
-        self.settled.is_none()
+        let now = Instant::now();
+        self.changes.retain(|(_, until)| *until > now);
+        let by = |(path, _): &(Box<[u8]>, _)| reached.is_by(path);
+        !self.changes.iter().any(by)
     }
 
     /// One component that has to be a directory.
@@ -468,6 +523,7 @@ impl Resolver {
             dir.map(Rc::new).map_err(|_| Stop::Hidden)
         };
         if name == b".." {
+            sight.upwards = true;
             if here.path == sight.root.path {
                 return Ok(here);
             }

@@ -19,8 +19,14 @@ use crate::wire::{Channel, Failure, Reply};
 
 /// A thread whose notification has vanished is waited for no longer.
 const TICK_MS: i64 = 50;
+/// So many calls are looked at, one after the other, before anybody else is.
+const BURST: usize = 64;
 /// How long calls that come and come keep a trace from being taken.
 const DRAIN: Duration = Duration::from_millis(100);
+const NOW: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 
 struct Listener {
     fd: OwnedFd,
@@ -65,6 +71,7 @@ pub(crate) fn serve(control: &Channel) -> i32 {
     };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, raised);
     raw::tick(TICK_MS);
+    raw::interrupt_for(control.as_fd());
     let mut tracer = Tracer::default();
     loop {
         match tracer.listen(&control) {
@@ -88,8 +95,16 @@ pub(crate) fn serve(control: &Channel) -> i32 {
 }
 
 impl Tracer {
-    /// Looks at calls until there is something else to do.
+    /// Looks at calls until there is something else to do. Where they can come
+    /// from one side only, the next is waited for there: to ask every side
+    /// before each is a system call more. What comes from another side then
+    /// interrupts; if it does so a moment too early, the tick is next.
     fn listen(&self, control: &Channel) -> Next {
+        let sides = self.listeners.len() + usize::from(self.tracees.is_some());
+        let waits = sides == 1 && self.unborn.is_empty();
+        let burst = if waits { BURST } else { 1 };
+        // Stops that were left over make nothing readable.
+        let mut more = self.tracees.is_some();
         let first = 1 + self.unborn.len();
         let mut fds = vec![PollFd::new(control, PollFlags::IN)];
         let unborn = self.unborn.iter();
@@ -100,7 +115,7 @@ impl Tracer {
         let stops = self.tracees.iter();
         fds.extend(stops.map(|(stops, _)| PollFd::new(stops, PollFlags::IN)));
         loop {
-            match poll(&mut fds, None) {
+            match poll(&mut fds, more.then_some(&NOW)) {
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
                 Err(_) => return Next::Broken,
@@ -108,13 +123,13 @@ impl Tracer {
             for (index, listener) in self.listeners.iter().enumerate() {
                 let ready = fds[first + index].revents();
                 if ready.contains(PollFlags::IN) {
-                    self.hear(listener);
+                    let _ = (0..burst).all(|_| self.hear(listener));
                 } else if !ready.is_empty() {
                     return Next::Silent(index);
                 }
             }
-            if fds[after..].iter().any(|fd| !fd.revents().is_empty()) {
-                self.look();
+            if more || fds[after..].iter().any(|fd| !fd.revents().is_empty()) {
+                more = self.look(waits);
             }
             let born = fds[1..first].iter().position(|fd| !fd.revents().is_empty());
             if let Some(index) = born {
@@ -126,19 +141,20 @@ impl Tracer {
         }
     }
 
-    /// What has stopped by ptrace.
-    fn look(&self) {
+    /// What has stopped by ptrace; true when there may be more.
+    fn look(&self, waits: bool) -> bool {
         if let (Some((stops, tracees)), Some(observer)) = (&self.tracees, &self.observer) {
-            let mut observer = observer.borrow_mut();
-            tracees.borrow_mut().look(stops.as_fd(), &mut observer);
+            let (mut tracees, mut observer) = (tracees.borrow_mut(), observer.borrow_mut());
+            return tracees.look(stops.as_fd(), &mut observer, BURST, waits);
         }
+        false
     }
 
-    /// One call.
-    fn hear(&self, listener: &Listener) {
+    /// One call, for which it waits. False: interrupted, or there is none.
+    fn hear(&self, listener: &Listener) -> bool {
         let Ok(event) = raw::receive(listener.fd.as_fd()) else {
             // Gone, or interrupted: it is announced again.
-            return;
+            return false;
         };
         if let Some(observer) = &self.observer {
             let mut observer = observer.borrow_mut();
@@ -156,6 +172,7 @@ impl Tracer {
             }
         }
         let _ = raw::go_on(listener.fd.as_fd(), event.id);
+        true
     }
 
     fn answer(&mut self, request: TracerRequest, mut fds: Vec<OwnedFd>) {
@@ -175,15 +192,15 @@ impl Tracer {
 
     /// Looks at all calls that are waiting already.
     fn drain(&self) {
-        self.look();
         let until = Instant::now() + DRAIN;
+        while self.look(false) && Instant::now() < until {}
         while Instant::now() < until {
             let mut fds: Vec<_> = self
                 .listeners
                 .iter()
                 .map(|listener| PollFd::new(&listener.fd, PollFlags::IN))
                 .collect();
-            match poll(&mut fds, Some(&Timespec::default())) {
+            match poll(&mut fds, Some(&NOW)) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,

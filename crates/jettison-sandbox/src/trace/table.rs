@@ -36,12 +36,16 @@ pub(super) enum Call {
     },
     /// Acts on an open file.
     Descriptor(Argument, Touch),
+    /// Makes an open directory the current one.
+    Enter(Argument),
     /// Names a socket: address, its length, what is done.
     Address(Argument, Argument, Touch),
     /// i386: the call and its arguments are in memory.
     Multiplexed,
     /// Changes what the tree looks like to a process; may look up a path.
     View(&'static [Look]),
+    /// Changes what the thread may do.
+    Rights,
     /// Opens a file without naming it.
     Handle,
     /// Wants to see the calls of others, as we do.
@@ -147,7 +151,9 @@ const fn always(look: Look) -> Look {
 
 const NONE: u32 = u32::MAX;
 
-use Call::{Address, Debugger, Descriptor, Execute, Handle, Listen, Multiplexed, Open, View};
+use Call::{
+    Address, Debugger, Descriptor, Execute, Handle, Listen, Multiplexed, Open, Rights, View,
+};
 use Follow::{If, No, Unless, Yes};
 use Purpose::{Access, Ask, Change, Create, Enter, Remove, Write};
 
@@ -198,7 +204,7 @@ static ROWS: &[(u32, u32, u32, Call)] = &[
     (89, 85, NONE, look![here(0, No, Ask)]),         // readlink
     (267, 305, 78, look![always(at(0, 1, No, Ask))]), // readlinkat
     (80, 12, 49, look![here(0, Yes, Enter)]),        // chdir
-    (81, 133, 50, Descriptor(0, Touch::ASKED)),      // fchdir
+    (81, 133, 50, Call::Enter(0)),                   // fchdir
     (137, 99, 43, look![here(0, Yes, Ask)]),         // statfs
     (NONE, 268, NONE, look![here(0, Yes, Ask)]),     // statfs64
     (
@@ -325,6 +331,27 @@ static ROWS: &[(u32, u32, u32, Call)] = &[
         View(const { &[always(at(0, 1, No, Ask)), always(at(2, 3, No, Ask))] }),
     ), // move_mount
     (442, 442, 442, View(const { &[flagged(2, Ask)] })),   // mount_setattr
+    // Who it is.
+    (105, 23, 146, Rights),    // setuid
+    (106, 46, 144, Rights),    // setgid
+    (113, 70, 145, Rights),    // setreuid
+    (114, 71, 143, Rights),    // setregid
+    (116, 81, 159, Rights),    // setgroups
+    (117, 164, 147, Rights),   // setresuid
+    (119, 170, 149, Rights),   // setresgid
+    (122, 138, 151, Rights),   // setfsuid
+    (123, 139, 152, Rights),   // setfsgid
+    (NONE, 213, NONE, Rights), // setuid32
+    (NONE, 214, NONE, Rights), // setgid32
+    (NONE, 203, NONE, Rights), // setreuid32
+    (NONE, 204, NONE, Rights), // setregid32
+    (NONE, 206, NONE, Rights), // setgroups32
+    (NONE, 208, NONE, Rights), // setresuid32
+    (NONE, 210, NONE, Rights), // setresgid32
+    (NONE, 215, NONE, Rights), // setfsuid32
+    (NONE, 216, NONE, Rights), // setfsgid32
+    (126, 185, 91, Rights),    // capset
+    (272, 310, 97, Rights),    // unshare
     // Others who look on.
     (SECCOMP[0], SECCOMP[1], SECCOMP[2], Listen),
     (101, 26, 117, Debugger),

@@ -172,7 +172,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("getxattr", "asked"),
     ("listxattr", "asked"),
     ("inotify", "asked"),
-    ("listed", "opened+listed+asked"),
+    ("listed", "opened+listed"),
     ("listed/relative", "opened"),
     ("up", "opened"),
     ("listed/relative-stat", "asked"),
