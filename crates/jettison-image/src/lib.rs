@@ -37,7 +37,9 @@ pub use escape::escape;
 pub use image::{BlobSource, Image, LayerBlob, NewImage, NewLayer, open_verified, read_blob};
 pub use layer::{BuiltLayer, LayerWriter};
 pub use limits::Limits;
-pub use manifest::{Descriptor, ImageIndex, Manifest, ManifestOrIndex, SelectError};
+pub use manifest::{
+    Descriptor, ImageIndex, Manifest, ManifestOrIndex, Referrer, SelectError, referrers_tag,
+};
 pub use media_type::Schema;
 pub use path::{ImagePath, PathError};
 pub use platform::{Platform, PlatformParseError};

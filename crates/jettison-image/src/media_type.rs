@@ -9,6 +9,8 @@ pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// OCI layer, plain tar; compressed ones have `+gzip` or `+zstd` appended.
 pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// OCI's empty JSON object, the config of artifacts that need none.
+pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// Docker image manifest, schema 2.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// Docker manifest list.

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{FilePath, Reason, Subject};
 
+/// Reasons in one chain; a plan may come from a registry.
+const MOST_REASONS: usize = 1000;
+
 /// A plan for one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,12 +51,13 @@ impl Plan {
     }
 
     /// The kept path of this name and what led to it, one reason after the
-    /// other; ends where a chain begins, or would go round in a circle.
+    /// other; ends where a chain begins, would go round in a circle, or is
+    /// longer than anything explains.
     pub fn chain(&self, path: &FilePath) -> Vec<&Kept> {
         let mut chain: Vec<&Kept> = Vec::new();
         let mut next = self.find(path);
         while let Some(kept) = next {
-            if chain.iter().any(|known| known.path == kept.path) {
+            if chain.len() >= MOST_REASONS || chain.iter().any(|known| known.path == kept.path) {
                 break;
             }
             chain.push(kept);

@@ -27,7 +27,7 @@ use crate::spool::{Spool, SpoolError};
 use crate::store::StoreError;
 use crate::transport::{Location, TransportError};
 
-pub use documents::{keep_documents, plan_of};
+pub use documents::{documents, keep_documents, plan_of};
 pub use table::{PackageRow, Sizes};
 pub use why::{PlanDiff, Why, diff, why};
 
@@ -131,8 +131,8 @@ impl SlimError {
         match self {
             Self::NoCommand => Some("say what it runs: --cmd 'PROGRAM ARG…'".to_owned()),
             Self::NoPlan { .. } => Some(
-                "plans are kept with the images that `jettison slim` made on this machine; \
-                 a plan in a file is named with --plan FILE"
+                "`jettison slim` keeps plans in the store, beside what it pushes, and in OCI layouts; \
+                 a plan in a file, as beside an archive, is named with --plan FILE"
                     .to_owned(),
             ),
             Self::Law(_) => Some("please report this image as a defect of jettison".to_owned()),

@@ -28,6 +28,7 @@ pub use list::StoredImage;
 pub use prune::{Prune, Pruned};
 pub use refs::StoredRef;
 pub use side::LayerFacts;
+pub(crate) use side::NOTE_BYTES;
 
 use crate::files::Directory;
 use lease::Lease;

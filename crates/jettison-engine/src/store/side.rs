@@ -11,7 +11,7 @@ use super::{Store, StoreError};
 use crate::files::{Directory, read_bounded};
 
 /// No plan or evidence of an image within the limits comes near.
-const NOTE_BYTES: u64 = 256 << 20;
+pub(crate) const NOTE_BYTES: u64 = 256 << 20;
 /// A layer index of 600 000 entries takes about 100 MiB.
 const CACHED_BYTES: u64 = 256 << 20;
 

@@ -68,6 +68,20 @@ pub enum TransportError {
     /// The local store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A document about an image is larger than any honest one.
+    #[error(
+        "the {kind} of {digest} has {size_bytes} bytes, more than the {limit_bytes} that are read"
+    )]
+    Document {
+        /// What it is.
+        kind: &'static str,
+        /// The image's manifest.
+        digest: jettison_image::Digest,
+        /// How long it is said to be.
+        size_bytes: u64,
+        /// The bound.
+        limit_bytes: u64,
+    },
     /// The destination cannot take the image.
     #[error("{location}: {problem}")]
     Destination {

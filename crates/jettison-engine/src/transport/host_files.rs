@@ -150,6 +150,12 @@ impl Files for HostDirectory {
 }
 
 impl HostDirectory {
+    /// Puts a document into a layout, beside what belongs to the layout.
+    pub(super) fn put_document(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        let mut sink = self;
+        sink.put(name, content.len() as u64, &mut &*content)
+    }
+
     fn shown(&self, name: &str) -> String {
         escape(&self.root.path().join(name).to_string_lossy())
     }

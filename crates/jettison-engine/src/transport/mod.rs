@@ -2,6 +2,7 @@
 //!
 //! Asynchronous clients live behind this module and are never seen outside.
 
+mod attach;
 mod convert;
 mod counted;
 mod daemon;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use jettison_image::Limits;
 
+pub use attach::{Attached, Document, DocumentKind};
 pub use daemon::DaemonError;
 pub(crate) use daemon::contexts as docker_contexts;
 pub use environment::Environment;

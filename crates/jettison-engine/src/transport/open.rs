@@ -215,15 +215,34 @@ impl Transports {
         .into())
     }
 
+    /// What a layout or archive consists of.
+    pub(super) fn files(&self, location: &Location) -> Result<Arc<dyn Files>, TransportError> {
+        let host = |source| TransportError::Host {
+            location: location.to_string(),
+            source,
+        };
+        let path = match location {
+            Location::OciDirectory { path, .. } => {
+                return Ok(Arc::new(HostDirectory::open(path).map_err(host)?));
+            }
+            Location::OciArchive { path, .. } | Location::DockerArchive { path, .. } => path,
+            _ => return Err(no_file(location)),
+        };
+        let scratch = || self.store.scratch().map_err(std::io::Error::other);
+        let file = open_archive(path, scratch, &self.limits, &*self.progress).map_err(host)?;
+        let files = ArchiveFiles::index(Box::new(HostArchive::of(file)), &self.limits);
+        let files = files.map_err(|error| TransportError::Find {
+            location: location.to_string(),
+            source: error.into(),
+        });
+        Ok(Arc::new(files?))
+    }
+
     fn open_files(
         &self,
         location: &Location,
         platform: Option<&Platform>,
     ) -> Result<Opened, TransportError> {
-        let host = |source| TransportError::Host {
-            location: location.to_string(),
-            source,
-        };
         let find = |source: FindError| match source {
             FindError::Platform(error) => TransportError::Select(error),
             source => TransportError::Find {
@@ -232,41 +251,33 @@ impl Transports {
             },
         };
         let limits = &self.limits;
-        let archive = |path: &std::path::Path| -> Result<Arc<dyn Files>, TransportError> {
-            let scratch = || self.store.scratch().map_err(std::io::Error::other);
-            let file = open_archive(path, scratch, limits, &*self.progress).map_err(host)?;
-            let files = ArchiveFiles::index(Box::new(HostArchive::of(file)), limits);
-            Ok(Arc::new(files.map_err(|error| find(error.into()))?))
-        };
-        let oci = |files: Arc<dyn Files>, name: &Option<String>| {
-            let layout = OciLayout::open(files, limits).map_err(|error| find(error.into()))?;
-            layout
-                .load(name.as_deref(), &wanted(platform), limits)
-                .map_err(find)
-        };
+        let files = self.files(location)?;
         let image = match location {
-            Location::OciDirectory { path, name } => {
-                oci(Arc::new(HostDirectory::open(path).map_err(host)?), name)?
-            }
-            Location::OciArchive { path, name } => oci(archive(path)?, name)?,
-            Location::DockerArchive { path, name } => {
-                let files = archive(path)?;
+            Location::DockerArchive { name, .. } => {
                 let found =
                     DockerArchive::open(files, limits).map_err(|error| find(error.into()))?;
                 found.load(name.as_deref(), limits).map_err(find)?
             }
-            _ => {
-                return Err(TransportError::Destination {
-                    location: location.to_string(),
-                    problem: "is not a file".to_owned(),
-                });
+            Location::OciDirectory { name, .. } | Location::OciArchive { name, .. } => {
+                let layout = OciLayout::open(files, limits).map_err(|error| find(error.into()))?;
+                layout
+                    .load(name.as_deref(), &wanted(platform), limits)
+                    .map_err(find)?
             }
+            _ => return Err(no_file(location)),
         };
         Ok(Opened {
             image,
             origin: Origin::File(location.clone()),
             repository: None,
         })
+    }
+}
+
+fn no_file(location: &Location) -> TransportError {
+    TransportError::Destination {
+        location: location.to_string(),
+        problem: "is not a file".to_owned(),
     }
 }
 

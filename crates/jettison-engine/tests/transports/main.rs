@@ -5,6 +5,7 @@
 mod access;
 mod packing;
 mod podman;
+mod referrers;
 mod support;
 
 use std::process::Command;

@@ -4,10 +4,10 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::{Files, FindError, IMAGE_NAME, REF_NAME, read_json};
-use crate::media_type::ManifestKind;
+use crate::media_type::{ManifestKind, OCI_MANIFEST};
 use crate::{
-    BlobSource, Descriptor, Error, Image, ImageIndex, Limits, ManifestOrIndex, Platform, Reference,
-    escape, read_blob,
+    BlobSource, Descriptor, Digest, Error, Image, ImageIndex, Limits, ManifestOrIndex, Platform,
+    Reference, Referrer, escape, read_blob,
 };
 
 pub(super) const INDEX: &str = "index.json";
@@ -100,6 +100,37 @@ impl OciLayout {
                     names: names(&images),
                 }
             })
+    }
+
+    /// The document of this type that an artifact in the index holds about an
+    /// image; of several the one that was listed last.
+    pub fn find_document(
+        &self,
+        artifact_type: &str,
+        subject: &Digest,
+        limits: &Limits,
+    ) -> Result<Option<Descriptor>, Error> {
+        for entry in self.index.manifests.iter().rev() {
+            // Not every tool repeats in the index what kind of artifact it is.
+            let said = entry.artifact_type();
+            let is_meant = match said {
+                Some(said) => said == artifact_type,
+                None => entry.platform.is_none(),
+            };
+            if !is_meant || entry.media_type != OCI_MANIFEST {
+                continue;
+            }
+            let found = read_blob(&*self.source, entry, limits)
+                .and_then(|json| Referrer::find_document(&json, artifact_type, subject, limits));
+            match found {
+                Ok(Some(document)) => return Ok(Some(document)),
+                Ok(None) => {}
+                // What cannot be read and never said to be one is no concern of ours.
+                Err(_) if said.is_none() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// Loads the image of a name, or the only one there is, for a platform.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Descriptor, annotations_value};
 use crate::json::{Fields, object};
-use crate::media_type::{ManifestKind, Schema};
+use crate::media_type::{ManifestKind, Schema, is_image_config};
 use crate::{Error, Limits, Platform};
 
 /// Images of several platforms under one name (OCI image-spec,
@@ -61,7 +61,7 @@ impl ImageIndex {
     }
 
     /// The entries that are images: no attestations (`unknown/unknown`), no
-    /// artifacts of other media types.
+    /// artifacts, be it by their media type or by what the index calls them.
     pub fn images(&self) -> impl Iterator<Item = &Descriptor> {
         self.manifests.iter().filter(|entry| {
             let image =
@@ -71,7 +71,10 @@ impl ImageIndex {
                 .platform
                 .as_ref()
                 .is_none_or(|platform| !platform.is_unknown());
-            image && known && !attestation
+            let artifact = entry
+                .artifact_type()
+                .is_some_and(|artifact_type| !is_image_config(artifact_type));
+            image && known && !attestation && !artifact
         })
     }
 

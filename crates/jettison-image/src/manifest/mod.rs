@@ -6,6 +6,7 @@
 
 mod descriptor;
 mod index;
+mod referrer;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::{Error, Limits, escape};
 
 pub use descriptor::Descriptor;
 pub use index::{ImageIndex, SelectError};
+pub use referrer::{Referrer, referrers_tag};
 
 /// One image: its config and its layers, lowest first (OCI image-spec,
 /// manifest.md).

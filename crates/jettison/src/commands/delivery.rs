@@ -2,10 +2,13 @@
 //! registries. Everything is read before the work begins, so that a typing
 //! mistake costs no build.
 
+use std::error::Error;
+use std::fmt;
+
 use clap::Args;
 use jettison_engine::Context;
-use jettison_engine::transport::{Location, Opened, Origin, Written};
-use jettison_image::{Image, Reference};
+use jettison_engine::transport::{Document, Location, Opened, Origin, TransportError, Written};
+use jettison_image::{Digest, Image, Reference};
 use serde::Serialize;
 
 use super::words::flag;
@@ -59,12 +62,58 @@ pub struct Delivered {
     pub manifest: Option<String>,
     /// What had to be written differently there.
     pub conversions: Vec<String>,
+    /// What was put beside it there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Beside>,
+    #[serde(skip)]
+    location: Option<Location>,
+    #[serde(skip)]
+    digest: Option<Digest>,
+}
+
+/// A document that lies beside an image.
+#[derive(Debug, Serialize)]
+pub struct Beside {
+    /// What it is.
+    pub kind: &'static str,
+    /// Where it is.
+    pub place: String,
+}
+
+/// A document that could not be put beside an image.
+#[derive(Debug)]
+struct Unattached {
+    place: String,
+    delivered: String,
+    source: TransportError,
+}
+
+impl fmt::Display for Unattached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            place, delivered, ..
+        } = self;
+        write!(
+            f,
+            "plan and evidence cannot be put beside the image in {place}; \
+             the image itself is delivered: {delivered}"
+        )
+    }
+}
+
+impl Error for Unattached {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
 }
 
 impl Delivered {
-    fn new(place: String, written: Written) -> Self {
+    fn new(place: String, location: Option<&Location>, written: Written) -> Self {
         Self {
             place,
+            documents: Vec::new(),
+            location: location.cloned(),
+            digest: written.manifest_digest,
             names: written.names,
             moved_blobs: written.moved.blobs,
             moved_bytes: written.moved.bytes,
@@ -72,6 +121,18 @@ impl Delivered {
             manifest: written.manifest_digest.map(|digest| digest.to_string()),
             conversions: written.conversions,
         }
+    }
+
+    /// Place, names and manifest.
+    fn in_words(&self) -> String {
+        let mut text = self.place.clone();
+        if !self.names.is_empty() {
+            text.push_str(&format!(": {}", self.names.join(", ")));
+        }
+        if let Some(manifest) = &self.manifest {
+            text.push_str(&format!(" ({manifest})"));
+        }
+        text
     }
 }
 
@@ -81,8 +142,42 @@ pub fn write(image: &Image, place: &Location, context: &Context) -> Result<Deliv
     let written = context.transports.write(&opened, place, &[]);
     Ok(Delivered::new(
         place.to_string(),
+        Some(place),
         written.map_err(Failure::new)?,
     ))
+}
+
+/// Puts documents about the image beside it, wherever it went. One place where
+/// that fails does not keep them from the others.
+pub fn attach(
+    delivered: &mut [Delivered],
+    documents: &[Document],
+    context: &Context,
+) -> Result<(), Failure> {
+    let words: Vec<String> = delivered.iter().map(Delivered::in_words).collect();
+    let mut outcome = Ok(());
+    for place in delivered {
+        let Some(location) = &place.location else {
+            continue;
+        };
+        match context.transports.attach(location, place.digest, documents) {
+            Ok(attached) => {
+                let beside = attached.into_iter().map(|document| Beside {
+                    kind: document.kind,
+                    place: document.place,
+                });
+                place.documents = beside.collect();
+            }
+            Err(source) => {
+                outcome = outcome.and(Err(Failure::new(Unattached {
+                    place: place.place.clone(),
+                    delivered: words.join("; "),
+                    source,
+                })));
+            }
+        }
+    }
+    outcome
 }
 
 impl Delivery {
@@ -130,13 +225,14 @@ impl Delivery {
             &self.names
         };
         let written = transports.keep(&opened, kept).map_err(Failure::new)?;
-        delivered.push(Delivered::new("local store".to_owned(), written));
+        delivered.push(Delivered::new("local store".to_owned(), None, written));
         if self.load && !self.names.is_empty() {
             match transports.engine() {
                 Ok(host) => {
                     let written = transports.load(image, &self.names);
                     let written = written.map_err(Failure::new)?;
-                    delivered.push(Delivered::new(format!("engine at {host}"), written));
+                    let place = format!("engine at {host}");
+                    delivered.push(Delivered::new(place, None, written));
                 }
                 Err(error) => ui.say(&format!("no Docker engine has it: {error}")),
             }
@@ -144,13 +240,15 @@ impl Delivery {
         for destination in &self.destinations {
             let written = transports.write(&opened, destination, &self.names);
             let written = written.map_err(Failure::new)?;
-            delivered.push(Delivered::new(destination.to_string(), written));
+            let place = destination.to_string();
+            delivered.push(Delivered::new(place, Some(destination), written));
         }
         if self.push {
             for names in by_repository(&self.names) {
                 let place = format!("registry {}", names[0].domain());
                 let written = transports.push(&opened, &names).map_err(Failure::new)?;
-                delivered.push(Delivered::new(place, written));
+                let location = Location::Registry(names[0].clone());
+                delivered.push(Delivered::new(place, Some(&location), written));
             }
         }
         Ok(delivered)

@@ -32,7 +32,10 @@ use crate::ui::Ui;
 ///
 /// Layers are filtered, so owners, modes, capabilities, links and times are
 /// the original's; the original is never touched. The plan says why each path
-/// stays (jettison why), and can be replayed with --plan.
+/// stays (jettison why), and can be replayed with --plan. Plan and evidence go
+/// where the result goes: into the store, into a registry as its referrers,
+/// into the directory of an OCI layout, beside an archive as FILE.plan.json
+/// and FILE.evidence.json.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -119,19 +122,22 @@ pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failu
         words::write(path, &json.map_err(Failure::new)?)?;
     }
     let mut delivered = Vec::new();
+    let mut attached = Ok(());
     if verdict == Verdict::Whole {
         let name = default_name(&slim_name(&request.image));
         delivered = delivery.carry_out(&slimmed.image, name, &context, ui)?;
+        engine::keep_documents(&slimmed, &context).map_err(failure)?;
+        let documents = engine::documents(&slimmed).map_err(failure)?;
+        attached = super::delivery::attach(&mut delivered, &documents, &context);
         if let (Some(destination), Some(image)) = (&complement, &slimmed.with_complement) {
             delivered.push(super::delivery::write(image, destination, &context)?);
         }
-        engine::keep_documents(&slimmed, &context).map_err(failure)?;
     }
     match args.format.format {
         Format::Text => report::slim::text(&slimmed, &delivered, ui)?,
         Format::Json => report::slim::json(&slimmed, &delivered, ui)?,
     }
-    Ok(verdict.into())
+    attached.map(|()| verdict.into())
 }
 
 fn request(

@@ -63,6 +63,9 @@ pub(super) fn places(delivered: &[Delivered], ui: &Ui) -> Result<(), Failure> {
             ),
         };
         ui.answer(&format!("in {}{names}{shared}\n", place.place))?;
+        for document in &place.documents {
+            ui.answer(&format!("  {} in {}\n", document.kind, document.place))?;
+        }
         for conversion in &place.conversions {
             ui.say(&format!("note: {conversion}"));
         }

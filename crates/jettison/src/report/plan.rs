@@ -54,8 +54,11 @@ pub(super) fn dropped(plan: &Plan) -> String {
         ]);
     }
     let rest = plan.dropped.iter().skip(ROWS);
-    let (files, size) = rest.fold((0, 0), |(files, size), group| {
-        (files + group.files, size + group.size_bytes)
+    let (files, size) = rest.fold((0u64, 0u64), |(files, size), group| {
+        (
+            files.saturating_add(group.files),
+            size.saturating_add(group.size_bytes),
+        )
     });
     if files > 0 {
         table.row([

@@ -11,6 +11,7 @@ mod credentials;
 mod endpoint;
 mod pull;
 mod push;
+mod referrers;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

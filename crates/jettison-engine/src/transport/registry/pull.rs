@@ -109,6 +109,18 @@ impl Repository {
             Some(digest) => digest.to_string(),
             None => reference.tag().unwrap_or("latest").to_owned(),
         };
+        let expected = reference.digest().copied();
+        self.manifest_at(&wanted, expected, &format!("image {reference}"), limits)
+    }
+
+    /// Fetches the manifest or index of a tag or digest of this repository.
+    pub(super) fn manifest_at(
+        &self,
+        wanted: &str,
+        expected: Option<Digest>,
+        what: &str,
+        limits: &Limits,
+    ) -> Result<PulledManifest, RegistryError> {
         let url = self
             .endpoint
             .url(&format!("{}/manifests/{wanted}", self.path))?;
@@ -122,21 +134,15 @@ impl Repository {
             Ok(Request::new(Method::GET, url.clone()).header("accept", accept.join(", ")))
         })?;
         if answer.status() != 200 {
-            return Err(self.refused(answer, "pulling from", &format!("image {reference}")));
+            return Err(self.refused(answer, "pulling from", what));
         }
         let said: Option<Digest> = answer
             .header("docker-content-digest")
             .and_then(|digest| digest.parse().ok());
-        let media_type = answer.header("content-type").unwrap_or_default();
-        let media_type = media_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
+        let media_type = content_type(&answer);
         let bytes = answer.bytes(limits.json_bytes)?;
         let digest = Digest::of(&bytes);
-        if let Some(expected) = reference.digest().copied().or(said)
+        if let Some(expected) = expected.or(said)
             && expected != digest
         {
             return Err(self.endpoint.broken(format!(
@@ -258,6 +264,12 @@ impl Repository {
         sink.commit()?;
         Ok(())
     }
+}
+
+/// The media type of an answer, without parameters.
+pub(super) fn content_type(answer: &Response) -> String {
+    let said = answer.header("content-type").unwrap_or_default();
+    said.split(';').next().unwrap_or_default().trim().to_owned()
 }
 
 /// Blobs of a repository, by way of the store: each is fetched once, when it

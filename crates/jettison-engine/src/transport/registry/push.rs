@@ -146,10 +146,21 @@ impl Repository {
         bytes: &[u8],
         media_type: &str,
     ) -> Result<(), RegistryError> {
+        self.put_manifest_at(reference.tag(), bytes, media_type)
+            .map(drop)
+    }
+
+    /// Puts a manifest under a tag of this repository, or under its digest
+    /// alone; returns the subject for which the registry lists it now, where
+    /// it keeps such lists.
+    pub(super) fn put_manifest_at(
+        &self,
+        tag: Option<&str>,
+        bytes: &[u8],
+        media_type: &str,
+    ) -> Result<Option<Digest>, RegistryError> {
         let digest = Digest::of(bytes);
-        let name = reference
-            .tag()
-            .map_or_else(|| digest.to_string(), str::to_owned);
+        let name = tag.map_or_else(|| digest.to_string(), str::to_owned);
         let url = self
             .endpoint
             .url(&format!("{}/manifests/{name}", self.path))?;
@@ -168,7 +179,9 @@ impl Repository {
             Some(Ok(kept)) if kept != digest => Err(self
                 .endpoint
                 .broken(format!("kept the manifest {digest} as {kept}"))),
-            _ => Ok(()),
+            _ => Ok(answer
+                .header("oci-subject")
+                .and_then(|subject| subject.parse().ok())),
         }
     }
 

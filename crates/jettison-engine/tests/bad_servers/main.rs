@@ -2,6 +2,8 @@
 //! loopback, so that every failure happens exactly when it should.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod referrers;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
