@@ -5,7 +5,7 @@
 use jettison_image::Node;
 use jettison_plan::{Reason, ReasonKind};
 
-use crate::follow::Work;
+use crate::follow::{BY_DROP, Doubt, Work};
 use crate::keeping::file_path;
 
 /// More bytes than a family brings unless something else asks for it.
@@ -106,7 +106,12 @@ fn siblings<'a>(work: &mut Work<'a>, directory: Node<'a>, of: Option<&[u8]>, why
         None => format!("{}/*", path.display()),
     };
     let reason = Reason::because(ReasonKind::Family, file_path(directory), why);
-    work.keep_in_doubt(members, &reason, (&what, why, None));
+    let doubt = Doubt {
+        what: &what,
+        because: why,
+        saved_by: BY_DROP,
+    };
+    work.keep_in_doubt(members, &reason, doubt);
 }
 
 /// True for directories of modules: their units say what belongs together.

@@ -26,6 +26,18 @@ const MOST_TEXT: u64 = 4 << 20;
 /// Enough of a file to see what it is.
 const HEAD: u64 = 512;
 
+/// What is kept in doubt, why, and what would save it.
+pub(crate) struct Doubt<'d> {
+    pub(crate) what: &'d str,
+    pub(crate) because: &'d str,
+    pub(crate) saved_by: &'d str,
+}
+
+/// What stays for want of a probe that would show what is used.
+const BY_PROBE: &str = "--probe that uses it";
+/// What stays with probes as well.
+pub(crate) const BY_DROP: &str = "--drop PATH";
+
 /// A selection under way.
 pub(crate) struct Work<'a> {
     pub(crate) facts: &'a Facts<'a>,
@@ -104,9 +116,13 @@ impl<'a> Work<'a> {
         &mut self,
         nodes: impl IntoIterator<Item = Node<'a>>,
         reason: &Reason,
-        doubt: (&str, &str, Option<&str>),
+        doubt: Doubt<'_>,
     ) {
-        let (what, because, saved_by) = doubt;
+        let Doubt {
+            what,
+            because,
+            saved_by,
+        } = doubt;
         let (mut files, mut size_bytes) = (0, 0);
         for node in nodes {
             if self.keeping.keep_loosely(node, reason.clone()) && node.is_file() {
@@ -127,7 +143,7 @@ impl<'a> Work<'a> {
             because: because.to_owned(),
             files: 0,
             size_bytes: 0,
-            saved_by: saved_by.map(str::to_owned),
+            saved_by: Some(saved_by.to_owned()),
         });
         known.files += files;
         known.size_bytes += size_bytes;
@@ -185,11 +201,17 @@ pub(crate) fn run(work: &mut Work<'_>) {
         } else if node.is_file() {
             let is_trusted = work.keeping.is_firm(node) && !is_general(work, node);
             for lead in known_leads(work, node, is_trusted).iter() {
-                match word_of(work, node, is_trusted, lead) {
-                    Word::Taken => take(work, &lead.by, &lead.edge, true),
-                    Word::Doubted => take(work, &lead.by, &lead.edge, false),
-                    Word::Passed => {}
-                }
+                let word = |is_told| word_of(work, node, is_trusted, is_told, lead);
+                let saved_by = match word(true) {
+                    Word::Passed => BY_PROBE,
+                    _ => BY_DROP,
+                };
+                let firmly = match word(work.facts.is_told) {
+                    Word::Taken => true,
+                    Word::Doubted => false,
+                    Word::Passed => continue,
+                };
+                take(work, lead, firmly, saved_by);
             }
         }
     }
@@ -207,8 +229,7 @@ enum Word {
 
 /// What is loaded is loaded, whoever says so. What is run or opened on some day
 /// depends on who names it, and on whether probes would have shown it.
-fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, lead: &Lead) -> Word {
-    let is_told = work.facts.is_told;
+fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, is_told: bool, lead: &Lead) -> Word {
     match (is_trusted, lead.edge.how) {
         (true, How::Runs) if is_told && lead.is_text && is_library(node) => Word::Passed,
         (true, How::Family) if is_told && lead.is_text && is_of_the_system(work, node) => {
@@ -229,9 +250,11 @@ fn is_of_the_system(work: &Work<'_>, node: Node<'_>) -> bool {
     owner.is_some_and(|(package, _)| package.kind.is_system())
 }
 
-/// True for shared libraries.
-fn is_library(node: Node<'_>) -> bool {
-    node.name().windows(3).any(|part| part == b".so")
+/// True for shared libraries, and for the dynamic loader, which is executed
+/// with every program and is none.
+pub(crate) fn is_library(node: Node<'_>) -> bool {
+    let name = node.name();
+    name.starts_with(b"ld-") || name.windows(3).any(|part| part == b".so")
 }
 
 /// What was read out of an image's files, for the next selection from it.
@@ -353,9 +376,10 @@ fn look<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Option<Known> {
     })
 }
 
-/// Keeps what an edge leads to, in the way that it asks for.
-fn take(work: &mut Work<'_>, by: &ImagePath, edge: &Edge, firmly: bool) {
-    let by = FilePath::new(by);
+/// Keeps where a file leads, in the way that it asks for.
+fn take(work: &mut Work<'_>, lead: &Lead, firmly: bool, saved_by: &str) {
+    let edge = &lead.edge;
+    let by = FilePath::new(&lead.by);
     let kind = match edge.how {
         How::Companion => ReasonKind::Companion,
         How::Family => ReasonKind::Family,
@@ -378,7 +402,12 @@ fn take(work: &mut Work<'_>, by: &ImagePath, edge: &Edge, firmly: bool) {
         How::Family if end.is_directory() => {
             let what = format!("{}/", end.path().display());
             let because = format!("{by}: {}", edge.detail);
-            work.keep_in_doubt(end.subtree(), &reason, (&what, &because, None));
+            let doubt = Doubt {
+                what: &what,
+                because: &because,
+                saved_by,
+            };
+            work.keep_in_doubt(end.subtree(), &reason, doubt);
         }
         _ => {}
     }

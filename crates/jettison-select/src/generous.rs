@@ -9,7 +9,7 @@ use jettison_image::Node;
 use jettison_packages::installed::PackageKind;
 use jettison_plan::{Grain, Reason, ReasonKind};
 
-use crate::follow::Work;
+use crate::follow::{BY_DROP, Doubt, Work, is_library};
 use crate::spare;
 use crate::whole::{self, Because, Whole};
 
@@ -84,12 +84,6 @@ fn programs(work: &mut Work<'_>) {
     }
 }
 
-/// The dynamic loader is executed with every program, and is none.
-fn is_library(node: Node<'_>) -> bool {
-    let name = node.name();
-    name.starts_with(b"ld-") || name.windows(3).any(|part| part == b".so")
-}
-
 /// Keeps a package and what it depends on.
 pub(crate) fn packages(work: &mut Work<'_>, index: usize, because: Because<'_>) {
     let installed = work.facts.installed;
@@ -145,11 +139,11 @@ fn application(work: &mut Work<'_>) {
     work.keep_in_doubt(
         members,
         &reason,
-        (
-            "files of the application",
-            "no package owns them, so a person put them there",
-            Some("--drop PATH"),
-        ),
+        Doubt {
+            what: "files of the application",
+            because: "no package owns them, so a person put them there",
+            saved_by: BY_DROP,
+        },
     );
     // A module may be loaded by a computed name, and then does what it says;
     // scripts that nothing leads to are those of whoever wrote the application.

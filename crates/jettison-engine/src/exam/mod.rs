@@ -28,11 +28,12 @@ mod talk;
 mod vary;
 mod verdict;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jettison_image::{Image, RunConfig, Tree};
+use jettison_image::{FileContents, Image, Node, RunConfig, Tree};
 use jettison_plan::{Comparison, Probe, Subject, words};
 use jettison_sandbox::{Container, Options, Profile, Root, Sandbox, Tracing};
 
@@ -182,11 +183,16 @@ impl Examiner {
     pub fn admit(&self, image: &Image) -> Result<Examinee, ExamError> {
         let _item = self.context.progress.begin("reading layers", None);
         let tree = read_tree(image, self.context.limits())?;
-        self.admit_read(image, &tree)
+        self.admit_read(image, &tree, &Unread)
     }
 
-    /// Unpacks an image whose tree was read already.
-    pub(crate) fn admit_read(&self, image: &Image, tree: &Tree) -> Result<Examinee, ExamError> {
+    /// Unpacks an image that was read already.
+    pub(crate) fn admit_read(
+        &self,
+        image: &Image,
+        tree: &Tree,
+        contents: &dyn FileContents,
+    ) -> Result<Examinee, ExamError> {
         let platform = image.config.platform();
         if let Some(reason) = foreign(&platform) {
             return Err(ExamError::Foreign(reason));
@@ -202,7 +208,7 @@ impl Examiner {
                 exposed: exposed_ports(&image.config),
                 healthcheck: healthcheck_argv(&image.config),
             },
-            premises: Premises::of(tree, &image.config.run),
+            premises: Premises::of(tree, contents, &image.config.run),
             subject: Subject {
                 manifest: image.manifest_digest.to_string(),
                 platform: platform.to_string(),
@@ -312,6 +318,15 @@ impl Examiner {
             spec,
             stop_signal: stop_signal(run.stop_signal.as_deref()),
         }
+    }
+}
+
+/// Stands for the contents of an image of which the names alone were read.
+struct Unread;
+
+impl FileContents for Unread {
+    fn read(&self, _file: Node<'_>, _most: u64) -> Result<Cow<'_, [u8]>, jettison_image::Error> {
+        Ok(Cow::Borrowed(&[]))
     }
 }
 

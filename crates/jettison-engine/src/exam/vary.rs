@@ -2,7 +2,8 @@
 //! time zone and language that the image has, another user where the image
 //! names none.
 
-use jettison_image::{RunConfig, Tree};
+use jettison_closure::locales;
+use jettison_image::{FileContents, RunConfig, Tree};
 
 use super::schedule::Variation;
 
@@ -20,11 +21,11 @@ pub(super) struct Premises {
 }
 
 impl Premises {
-    pub(super) fn of(tree: &Tree, run: &RunConfig) -> Self {
+    pub(super) fn of(tree: &Tree, contents: &dyn FileContents, run: &RunConfig) -> Self {
         let user = run.user.split(':').next().unwrap_or_default();
         Self {
             has_zone: tree.get(format!("usr/share/zoneinfo/{ZONE}")).is_some(),
-            locale: locale(tree),
+            locale: locale(tree, contents),
             is_root: matches!(user, "" | "0" | "root"),
         }
     }
@@ -53,16 +54,16 @@ impl Premises {
     }
 }
 
-/// A locale that is installed as a directory, one with a country before
-/// glibc's own C.utf8.
-fn locale(tree: &Tree) -> Option<String> {
-    let directory = tree.get("usr/lib/locale")?;
-    let installed = directory.children().filter(|node| node.is_directory());
-    let mut names: Vec<String> = installed
-        .filter_map(|node| String::from_utf8(node.name().to_vec()).ok())
-        .collect();
-    names.sort_by_key(|name| (!name.contains('_'), name.clone()));
-    let name = names.into_iter().next()?;
-    // Directories have the normalised name of the codeset.
+/// An installed locale: one that is not English before others, any country
+/// before glibc's own C.
+fn locale(tree: &Tree, contents: &dyn FileContents) -> Option<String> {
+    let names = locales::installed(tree, contents).into_iter();
+    let is_plain = |name: &str| !name.contains('_');
+    let is_other = |name: &str| !name.ends_with(".utf8");
+    let name = names.min_by_key(|name| {
+        let is_english = name.starts_with("en_");
+        (is_plain(name), is_other(name), is_english, name.clone())
+    })?;
+    // They are installed under the normalised name of the codeset.
     Some(name.replace(".utf8", ".UTF-8"))
 }

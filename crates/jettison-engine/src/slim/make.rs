@@ -57,6 +57,10 @@ impl Small {
     pub(super) fn tree(&self) -> &Tree {
         self.read.tree()
     }
+
+    pub(super) fn contents(&self) -> &Spool {
+        &self.read
+    }
 }
 
 impl Maker<'_> {

@@ -157,7 +157,7 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
     let knowledge = Knowledge::of(&spool, &original.config, request);
 
     let examiner = Examiner::open(request.exam.clone(), context)?;
-    let whole = examiner.admit_read(spool.image(), spool.tree())?;
+    let whole = examiner.admit_read(spool.image(), spool.tree(), &spool)?;
     let schedule = examiner.discover(&whole)?;
     let traced = match request.plan {
         Some(_) => Traced::No,
@@ -193,7 +193,7 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             Some(small) => small,
             None => maker.make()?,
         };
-        let candidate = examiner.admit_read(&small.image, small.tree())?;
+        let candidate = examiner.admit_read(&small.image, small.tree(), small.contents())?;
         let seen = examiner.sit(&candidate, &schedule, Traced::Yes)?;
         let traces = owned(&seen);
         if maker.misses.find(&traces, spool.tree(), small.tree()) > 0 && rounds < MOST_ROUNDS {

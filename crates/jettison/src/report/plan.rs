@@ -79,11 +79,12 @@ pub(super) fn doubts(plan: &Plan) -> String {
     if plan.generosities.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(&["kept in doubt", ">unpacked", "because"]);
+    let mut table = Table::new(&["kept in doubt", ">unpacked", "saved by", "because"]);
     for doubt in plan.generosities.iter().take(ROWS) {
         table.row([
             words::beginning(&doubt.what, WIDTH),
             bytes(doubt.size_bytes),
+            doubt.saved_by.clone().unwrap_or_default(),
             words::beginning(&doubt.because, WIDTH),
         ]);
     }
