@@ -32,6 +32,30 @@ fn a_blob_is_kept_under_its_digest_and_read_back() {
 }
 
 #[test]
+fn what_is_discarded_goes_unless_somebody_needs_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = Store::open(scratch.path()).unwrap();
+    let [mine, named, others] =
+        [b"mine", b"name", b"lent"].map(|content| store.put_blob(content).unwrap().digest);
+    let stored = StoredRef {
+        name: "docker.io/library/app:latest".to_owned(),
+        media_type: MANIFEST.to_owned(),
+        digest: named,
+        size: 4,
+    };
+    store.put_ref(&stored).unwrap();
+    // A second opening has a lease of its own, as another process has.
+    let other = Store::open(scratch.path()).unwrap();
+    assert!(other.has_blob(&others, 4).unwrap());
+    let missing = Digest::of(b"never written");
+    let all = [mine, named, others, missing].into();
+    store.discard(&all).unwrap();
+    assert!(!store.has_blob(&mine, 4).unwrap());
+    assert!(store.has_blob(&named, 4).unwrap());
+    assert!(store.has_blob(&others, 4).unwrap());
+}
+
+#[test]
 fn a_blob_of_another_digest_is_refused_and_leaves_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let store = Store::open(scratch.path()).unwrap();

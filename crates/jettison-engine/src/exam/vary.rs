@@ -2,6 +2,8 @@
 //! time zone and language that the image has, another user where the image
 //! names none.
 
+use std::collections::BTreeSet;
+
 use jettison_closure::locales;
 use jettison_image::{FileContents, RunConfig, Tree};
 
@@ -25,7 +27,7 @@ impl Premises {
         let user = run.user.split(':').next().unwrap_or_default();
         Self {
             has_zone: tree.get(format!("usr/share/zoneinfo/{ZONE}")).is_some(),
-            locale: locale(tree, contents),
+            locale: preferred(locales::installed(tree, contents)),
             is_root: matches!(user, "" | "0" | "root"),
         }
     }
@@ -54,16 +56,37 @@ impl Premises {
     }
 }
 
-/// An installed locale: one that is not English before others, any country
-/// before glibc's own C.
-fn locale(tree: &Tree, contents: &dyn FileContents) -> Option<String> {
-    let names = locales::installed(tree, contents).into_iter();
-    let is_plain = |name: &str| !name.contains('_');
-    let is_other = |name: &str| !name.ends_with(".utf8");
-    let name = names.min_by_key(|name| {
+/// The locale to try of those that are installed: one that is not English
+/// before others, any country before glibc's own C.
+fn preferred(names: BTreeSet<String>) -> Option<String> {
+    let name = names.into_iter().min_by_key(|name| {
+        let is_plain = !name.contains('_');
+        let is_other = !name.ends_with(".utf8");
         let is_english = name.starts_with("en_");
-        (is_plain(name), is_other(name), is_english, name.clone())
+        (is_plain, is_other, is_english, name.clone())
     })?;
     // They are installed under the normalised name of the codeset.
     Some(name.replace(".utf8", ".UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::preferred;
+
+    #[test]
+    fn locales_that_show_most() {
+        for (installed, expected) in [
+            (&["C.utf8"][..], Some("C.UTF-8")),
+            (&["C.utf8", "en_US.utf8"], Some("en_US.UTF-8")),
+            (
+                &["C.utf8", "de_DE", "de_DE.utf8", "en_US.utf8", "german"],
+                Some("de_DE.UTF-8"),
+            ),
+            (&["C.utf8", "ja_JP.eucjp"], Some("ja_JP.eucjp")),
+            (&[], None),
+        ] {
+            let names = installed.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(preferred(names).as_deref(), expected, "{installed:?}");
+        }
+    }
 }

@@ -12,11 +12,12 @@ mod make;
 mod table;
 mod why;
 
+use std::collections::HashSet;
 use std::thread;
 use std::time::Instant;
 
 use jettison_image::compression::Compression;
-use jettison_image::{Image, Platform};
+use jettison_image::{Digest, Image, Platform};
 use jettison_plan::{Bound, Comparison, Grain, Plan, Trace, Verdict};
 use jettison_select::{Memory, Wish};
 
@@ -188,11 +189,13 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
     let mut small = Some(small?);
     let mut rounds = 0;
     let mut originals = vec![before, again];
+    let mut tried = Vec::new();
     loop {
         let small = match small.take() {
             Some(small) => small,
             None => maker.make()?,
         };
+        tried.push(small.image.clone());
         let candidate = examiner.admit_read(&small.image, small.tree(), small.contents())?;
         let seen = examiner.sit(&candidate, &schedule, Traced::Yes)?;
         let traces = owned(&seen);
@@ -220,8 +223,16 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             _ => Compression::None,
         };
         let small = maker.pack(small, suspects, compression)?;
+        let evidence = judged(evidence, &small, &maker.traces);
+        let kept = [Some(&small.image), small.with_complement.as_ref()];
+        let kept = kept.into_iter().flatten();
+        discard(
+            &tried,
+            kept.filter(|_| evidence.verdict == Verdict::Whole),
+            context,
+        )?;
         return Ok(Slimmed {
-            evidence: judged(evidence, &small, &maker.traces),
+            evidence,
             original: original.clone(),
             before: Sizes::of(original, spool.tree()),
             after: small.after,
@@ -233,6 +244,26 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             elapsed_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
     }
+}
+
+/// Takes out of the store what was tried and is not the result.
+fn discard<'i>(
+    tried: &[Image],
+    kept: impl Iterator<Item = &'i Image>,
+    context: &Context,
+) -> Result<(), SlimError> {
+    let mut blobs: HashSet<Digest> = tried.iter().flat_map(blobs).collect();
+    for image in kept {
+        for blob in self::blobs(image) {
+            blobs.remove(&blob);
+        }
+    }
+    Ok(context.store().discard(&blobs)?)
+}
+
+fn blobs(image: &Image) -> impl Iterator<Item = Digest> {
+    let layers = image.layers.iter().map(|layer| layer.descriptor.digest);
+    layers.chain([image.manifest.config.digest, image.manifest_digest])
 }
 
 /// Why another round is due, for a person who waits.

@@ -85,15 +85,18 @@ impl Lease {
         Ok(lock)
     }
 
+    /// What this lease holds.
+    pub(super) fn held(&self) -> HashSet<Digest> {
+        let state = self.state.lock();
+        let state = state.unwrap_or_else(|poisoned| poisoned.into_inner());
+        state.held.clone()
+    }
+
     /// Shuts every other process out and says what they use. Leases of dead
     /// processes are taken away.
     pub(super) fn shut_others_out(&self) -> Result<(StoreLock, HashSet<Digest>), StoreError> {
         let lock = lock(&self.root, Sharing::Exclusive)?;
-        let state = self
-            .state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut used = state.held.clone();
+        let mut used = HashSet::new();
         let fail = || StoreError::io("read", self.leases.path());
         for name in self.leases.names().map_err(fail())? {
             if name == self.name {

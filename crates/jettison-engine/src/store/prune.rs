@@ -48,7 +48,8 @@ impl Store {
         let too_old = what
             .older_than
             .map(|age| now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
-        let (lock, used) = self.inner.lease.shut_others_out()?;
+        let (lock, mut used) = self.inner.lease.shut_others_out()?;
+        used.extend(self.inner.lease.held());
         let used = self.reachable_from(used);
         let mut names = self.dated_refs()?;
         names.sort_by_key(|(_, last_use)| std::cmp::Reverse(*last_use));
@@ -116,6 +117,22 @@ impl Store {
         }
         drop(lock);
         Ok(pruned)
+    }
+
+    /// Takes blobs away that this process made and needs no more, unless a
+    /// name leads to them or another process uses them.
+    pub fn discard(&self, digests: &HashSet<Digest>) -> Result<(), StoreError> {
+        let (lock, others) = self.inner.lease.shut_others_out()?;
+        let named = self.dated_refs()?.into_iter();
+        let roots = named.map(|(stored, _)| stored.digest).chain(others);
+        let needed = self.reachable_from(roots);
+        for digest in digests.difference(&needed) {
+            if let Ok(Some(_)) = self.inner.blobs.facts(&digest.hex()) {
+                remove(&self.inner.blobs, &digest.hex(), false)?;
+            }
+        }
+        drop(lock);
+        Ok(())
     }
 
     /// These blobs, and those that the manifests and indexes among them name.
