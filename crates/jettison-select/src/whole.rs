@@ -3,6 +3,8 @@
 //! A module of an interpreted language brings its distribution, since the next
 //! request may import its neighbour; a compiled program comes file by file.
 
+use std::collections::BTreeSet;
+
 use jettison_image::{ImagePath, Node};
 use jettison_packages::installed::{Package, UnitKind};
 use jettison_plan::{Grain, Reason, ReasonKind};
@@ -42,14 +44,18 @@ pub(crate) fn apply(work: &mut Work<'_>) {
 fn units(work: &mut Work<'_>) {
     let installed = work.facts.installed;
     let tree = work.facts.tree;
+    let declared = declared(work);
     for node in kept_files(work) {
-        // A module that is there in doubt brings what it imports, and no more.
-        if !work.keeping.is_firm(node) {
-            continue;
-        }
         let Some(index) = installed.unit(&node.path()) else {
             continue;
         };
+        // A module that is there in doubt brings what it imports, and no more,
+        // unless who is there for certain says that it depends on all of it.
+        let package = installed.units()[index].package;
+        let is_declared = package.is_some_and(|package| declared.contains(&package));
+        if !work.keeping.is_firm(node) && !is_declared {
+            continue;
+        }
         if !work.whole.insert(Whole::Unit(index)) {
             continue;
         }
@@ -70,6 +76,25 @@ fn units(work: &mut Work<'_>) {
         let is_firm = !(is_general || work.facts.is_told && unit.kind.is_packaged());
         keep_needed(work, members, &reason, is_firm);
     }
+}
+
+/// The languages' packages that those of certain modules depend on, and what
+/// these depend on in turn.
+fn declared(work: &Work<'_>) -> BTreeSet<usize> {
+    let installed = work.facts.installed;
+    let certain = kept_files(work).into_iter();
+    let certain = certain.filter(|&node| work.keeping.is_firm(node));
+    let units = certain.filter_map(|node| installed.unit(&node.path()));
+    let units: BTreeSet<usize> = units.collect();
+    let packages = units.into_iter().map(|unit| &installed.units()[unit]);
+    let packages = packages.filter(|unit| unit.kind.is_packaged());
+    let mut ahead: Vec<usize> = packages.filter_map(|unit| unit.package).collect();
+    let mut declared = BTreeSet::new();
+    while let Some(package) = ahead.pop() {
+        let depends = installed.dependencies(package).iter().copied();
+        ahead.extend(depends.filter(|&depends| declared.insert(depends)));
+    }
+    declared
 }
 
 /// The operating system's packages.

@@ -47,9 +47,8 @@ pub(super) fn discover(
     let Some(first) = words.next() else {
         return Err(ExamError::NoProgram);
     };
-    let is_first = true;
     let mut schedule = with_companions(examiner, original, item, |discovery, found| {
-        let start = discovery.start(first.clone(), is_first, found)?;
+        let start = discovery.start(first.clone(), true, found)?;
         found.starts.push(start);
         Ok(())
     })?;
@@ -65,7 +64,7 @@ pub(super) fn discover(
             match further {
                 Further::Restart => discovery.restart(&plain, found)?,
                 Further::Words(words) => {
-                    let start = discovery.start(words.clone(), !is_first, found)?;
+                    let start = discovery.start(words.clone(), false, found)?;
                     found.starts.push(start);
                 }
                 Further::Variation(variation) => discovery.vary(&plain, variation, found),

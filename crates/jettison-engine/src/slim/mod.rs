@@ -178,17 +178,11 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
         context,
     };
     // The original is asked once more while there is something else to do.
-    let (small, again) = thread::scope(|scope| {
-        let again = scope.spawn(|| {
-            thread::sleep(APART);
-            examiner.sit(&whole, &schedule, traced)
-        });
-        (maker.make(), again.join())
-    });
-    let again = again.map_err(|_| ExamError::Broken)??;
+    let ask_again = || examiner.sit(&whole, &schedule, traced);
+    let (small, again) = at_once(|| maker.make(), ask_again)?;
     let mut small = Some(small?);
     let mut rounds = 0;
-    let mut originals = vec![before, again];
+    let mut originals = vec![before, again?];
     let mut tried = Vec::new();
     loop {
         let small = match small.take() {
@@ -244,6 +238,22 @@ pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimErr
             elapsed_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
     }
+}
+
+/// Makes the first small image while the original is asked again, which is
+/// begun late enough for a clock to go on.
+fn at_once<M, A: Send>(
+    make: impl FnOnce() -> M,
+    ask: impl FnOnce() -> A + Send,
+) -> Result<(M, A), ExamError> {
+    thread::scope(|scope| {
+        let again = scope.spawn(|| {
+            thread::sleep(APART);
+            ask()
+        });
+        let made = make();
+        Ok((made, again.join().map_err(|_| ExamError::Broken)?))
+    })
 }
 
 /// Takes out of the store what was tried and is not the result.
