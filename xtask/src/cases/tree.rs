@@ -71,8 +71,10 @@ impl Tree {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
-        let pipe = child.stdout.take().ok_or("no pipe")?;
-        let tree = Self::read(pipe);
+        let mut pipe = child.stdout.take().ok_or("no pipe")?;
+        let tree = Self::read(&mut pipe);
+        // Behind the archive's end there is more, which its writer must get rid of.
+        std::io::copy(&mut pipe, &mut std::io::sink())?;
         let status = child.wait()?;
         if !status.success() {
             return Err("docker export failed".into());
