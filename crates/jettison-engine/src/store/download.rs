@@ -6,10 +6,10 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
 
 use jettison_image::{Digest, Sha256Writer};
 
+use super::turn::open_locked;
 use super::{Store, StoreError, StoredBlob};
 
 /// A download under way. Dropping it keeps what has arrived.
@@ -33,14 +33,7 @@ impl Store {
         let directory = &self.inner.temporary;
         let name = format!("download-{}", digest.hex());
         let fail = || StoreError::io("write", directory.path().join(&name));
-        let mut file = loop {
-            let file = directory.open_or_create(&name).map_err(fail())?;
-            file.lock().map_err(fail())?;
-            // Finished, or reaped, by whoever had the lock before.
-            if file.metadata().map_err(fail())?.nlink() > 0 {
-                break file;
-            }
-        };
+        let mut file = open_locked(directory, &name).map_err(fail())?;
         if self.has_blob(digest, size_bytes)? {
             directory.remove(&name).map_err(fail())?;
             return Ok(None);

@@ -17,6 +17,7 @@ mod list;
 mod prune;
 mod refs;
 mod side;
+mod turn;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -115,14 +115,14 @@ fn nothing_is_lost_when_several_write_the_list() {
         attach(&transports, text);
     }
     std::thread::scope(|scope| {
-        for text in ["four", "five"] {
+        for text in ["four", "five", "six", "seven"] {
             let (attach, transports) = (&attach, &transports);
             scope.spawn(move || attach(transports, text));
         }
     });
     let list = raw(&registry, &format!("app:{}", referrers_tag(&digest)));
     let list = ImageIndex::parse(&list, &Limits::default()).unwrap();
-    assert_eq!(list.manifests.len(), 10);
+    assert_eq!(list.manifests.len(), 14);
 }
 
 #[test]

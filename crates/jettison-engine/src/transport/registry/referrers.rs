@@ -2,8 +2,11 @@
 //! distribution-spec 1.1, "Listing Referrers").
 //!
 //! Registries that know nothing of it get the list under a tag, to which is
-//! added and from which nothing is taken. A tag has no lock: the list is read
-//! again after it was written, and once more when somebody else was faster.
+//! added and from which nothing is taken. A tag has no lock: who shares a store
+//! takes turns; for the others the list is read again after it was written, and
+//! written once more when somebody else was faster. Who is slower still can
+//! lose an entry, which the specification knows, and only the registry's own
+//! lists mend.
 
 use std::io::{Cursor, Read};
 
@@ -17,6 +20,7 @@ use super::pull::content_type;
 use super::{RegistryError, Repository};
 use crate::http::{Request, Response};
 use crate::progress::Progress;
+use crate::store::Store;
 
 /// How often a list is written anew when others write it at the same time.
 const TRIES: usize = 4;
@@ -49,6 +53,7 @@ impl Repository {
         subject: &Digest,
         referrers: &[Referrer],
         limits: &Limits,
+        store: &Store,
         progress: &dyn Progress,
     ) -> Result<(), RegistryError> {
         let mut is_listed = true;
@@ -64,7 +69,11 @@ impl Repository {
         }
         match is_listed {
             true => Ok(()),
-            false => self.list_under_tag(subject, referrers, limits),
+            false => {
+                let tag = referrers_tag(subject);
+                let _turn = store.turn(&format!("{}/{}:{tag}", self.endpoint.base, self.path))?;
+                self.list_under_tag(&tag, referrers, limits)
+            }
         }
     }
 
@@ -81,7 +90,7 @@ impl Repository {
             return Ok(Some(found));
         }
         // A list under the tag may be older than the registry's own lists.
-        let tagged = self.listed_under_tag(subject, limits)?;
+        let tagged = self.listed_under_tag(&referrers_tag(subject), limits)?;
         let tagged = tagged.map(|index| index.manifests).unwrap_or_default();
         self.first_of(&tagged, subject, artifact_type, limits)
     }
@@ -150,11 +159,10 @@ impl Repository {
     /// The list under the tag, when there is one.
     fn listed_under_tag(
         &self,
-        subject: &Digest,
+        tag: &str,
         limits: &Limits,
     ) -> Result<Option<ImageIndex>, RegistryError> {
-        let tag = referrers_tag(subject);
-        let pulled = match self.manifest_at(&tag, None, &format!("tag {tag}"), limits) {
+        let pulled = match self.manifest_at(tag, None, &format!("tag {tag}"), limits) {
             Err(RegistryError::NotFound { .. }) => return Ok(None),
             pulled => pulled?,
         };
@@ -169,20 +177,19 @@ impl Repository {
 
     fn list_under_tag(
         &self,
-        subject: &Digest,
+        tag: &str,
         referrers: &[Referrer],
         limits: &Limits,
     ) -> Result<(), RegistryError> {
-        let tag = referrers_tag(subject);
         for _ in 0..TRIES {
-            let listed = self.listed_under_tag(subject, limits)?;
+            let listed = self.listed_under_tag(tag, limits)?;
             let mut index = listed.unwrap_or_else(|| ImageIndex::new(Schema::Oci, Vec::new()));
             if !index.add_referrers(referrers) {
                 return Ok(());
             }
-            self.put_manifest_at(Some(&tag), &index.to_bytes(), Schema::Oci.index())?;
+            self.put_manifest_at(Some(tag), &index.to_bytes(), Schema::Oci.index())?;
         }
-        let listed = self.listed_under_tag(subject, limits)?;
+        let listed = self.listed_under_tag(tag, limits)?;
         match listed.is_some_and(|mut index| !index.add_referrers(referrers)) {
             true => Ok(()),
             false => Err(self.endpoint.broken(format!(
