@@ -58,21 +58,12 @@ pub(crate) fn language(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{language, listed};
+    use super::{MAGIC, language, listed};
 
     #[test]
     fn names_in_an_archive() {
         let mut archive = Vec::new();
-        for field in [
-            MAGIC_AND_SERIAL.0,
-            MAGIC_AND_SERIAL.1,
-            56,
-            2,
-            907,
-            64,
-            22,
-            4096,
-        ] {
+        for field in [MAGIC, 0, 56, 2, 907, 64, 22, 4096] {
             archive.extend_from_slice(&field.to_le_bytes());
         }
         archive.resize(64, 0);
@@ -84,8 +75,6 @@ mod tests {
         assert_eq!(listed(b"not an archive, but long enough to be read"), None);
         assert_eq!(listed(&archive[..20]), None);
     }
-
-    const MAGIC_AND_SERIAL: (u32, u32) = (super::MAGIC, 0);
 
     #[test]
     fn languages() {

@@ -17,12 +17,16 @@ const MOST_TEXTS: usize = 100_000;
 /// The programs that a file of the application may run.
 pub fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
     let mut reader = Reader::of(world, node);
-    let mut known: HashSet<&[u8]> = HashSet::new();
     let constants = java::constants(node, data);
-    let quoted = text::code(data, &[]).flat_map(text::strings);
-    let is_text = constants.is_empty() && !data.contains(&0);
-    let quoted = quoted.filter(|_| is_text).map(|quoted| quoted.text);
-    for text in constants.iter().map(Vec::as_slice).chain(quoted) {
+    let texts: Vec<&[u8]> = match constants.is_empty() && !data.contains(&0) {
+        true => {
+            let quoted = text::code(data, &[]).flat_map(text::strings);
+            quoted.map(|quoted| quoted.text).collect()
+        }
+        false => constants.iter().map(Vec::as_slice).collect(),
+    };
+    let mut known: HashSet<&[u8]> = HashSet::new();
+    for text in texts {
         if known.len() < MOST_TEXTS && known.insert(text) {
             consider(&mut reader, text);
         }

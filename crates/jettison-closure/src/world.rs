@@ -1,10 +1,12 @@
 //! What a program finds around it when the image starts it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jettison_image::{FileContents, Follow, ImagePath, Node, Tree};
 use memchr::memmem;
+
+use crate::locales;
 
 /// An image as its programs see it.
 #[derive(Clone, Copy)]
@@ -27,6 +29,7 @@ pub struct World<'a> {
 pub struct Memo {
     directories: Mutex<HashMap<Vec<u8>, Option<usize>>>,
     expanded: Mutex<HashMap<String, Arc<[ImagePath]>>>,
+    locales: OnceLock<BTreeSet<String>>,
 }
 
 impl Memo {
@@ -110,6 +113,12 @@ impl<'a> World<'a> {
             _ => self.tree.resolve(path, Follow::All).ok(),
         };
         node.filter(Node::is_file)
+    }
+
+    /// The names of all compiled locales.
+    pub(crate) fn locales(&self) -> &'a BTreeSet<String> {
+        let look = || locales::installed(self.tree, self.contents);
+        self.memo.locales.get_or_init(look)
     }
 
     /// The directory that a path leads to.

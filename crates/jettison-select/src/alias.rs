@@ -15,7 +15,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     let directories: BTreeSet<usize> = work
         .world
         .search_path()
-        .filter_map(|path| tree.resolve(path, Follow::All).ok())
+        .filter_map(|path| work.world.directory(path.as_bytes()))
         .map(|node| node.id())
         .collect();
     for directory in directories.into_iter().filter_map(|id| tree.at(id)) {

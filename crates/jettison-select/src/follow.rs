@@ -280,14 +280,10 @@ struct Lead {
     is_text: bool,
 }
 
-/// True for modules that know of every tool there is: those of a standard
-/// library, and of the system's own packages. What they name says nothing about
-/// the application; what they import and load does.
+/// True for modules whose names of tools say nothing about the application;
+/// what they import and load does.
 fn is_general(work: &Work<'_>, node: Node<'_>) -> bool {
-    matches!(
-        unit_kind(work, node),
-        Some(UnitKind::SystemPackage | UnitKind::StandardLibrary)
-    )
+    unit_kind(work, node).is_some_and(UnitKind::is_general)
 }
 
 /// True for modules that a package manager of a language installed.
@@ -305,7 +301,8 @@ fn unit_kind(work: &Work<'_>, node: Node<'_>) -> Option<UnitKind> {
 fn known_leads<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Rc<[Lead]> {
     let memory = work.facts.memory;
     let id = node.id();
-    let own = own && work.facts.installed.owner(&node.path()).is_none();
+    // What was seen to be compiled has no such texts.
+    let own = own && !work.is_compiled(node) && work.facts.installed.owner(&node.path()).is_none();
     let known = memory.files.borrow().get(&(id, own)).cloned();
     let known = known.unwrap_or_else(|| {
         let known = look(work, node, own).unwrap_or_else(|| Known {

@@ -6,7 +6,7 @@
 //! asked for. Where a person says what is asked, a small tool stays without
 //! what it depends on: whoever looks after a container may call it.
 
-use jettison_packages::installed::{Package, PackageKind};
+use jettison_packages::installed::Package;
 use jettison_plan::{Reason, ReasonKind};
 
 use crate::follow::Work;
@@ -124,7 +124,6 @@ fn bytes(work: &Work<'_>, index: usize) -> u64 {
 /// False for what builds, documents or manages.
 fn is_for_running(package: &Package) -> bool {
     let name = package.name.as_str();
-    let is_system = matches!(package.kind, PackageKind::Deb | PackageKind::Apk);
     let section = package.section.as_deref().unwrap_or_default();
     // Other archives are named in front of it: `contrib/net`.
     let section = section.rsplit('/').next().unwrap_or_default();
@@ -132,5 +131,9 @@ fn is_for_running(package: &Package) -> bool {
         .iter()
         .any(|end| name.ends_with(end));
     let is_kit = name.contains("-jdk") || name.contains("-sdk");
-    is_system && !SECTIONS.contains(&section) && !BUILDERS.contains(&name) && !builds && !is_kit
+    package.kind.is_system()
+        && !SECTIONS.contains(&section)
+        && !BUILDERS.contains(&name)
+        && !builds
+        && !is_kit
 }

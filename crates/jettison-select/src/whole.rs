@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use jettison_image::{ImagePath, Node};
-use jettison_packages::installed::{Package, UnitKind};
+use jettison_packages::installed::Package;
 use jettison_plan::{Grain, Reason, ReasonKind};
 
 use crate::follow::Work;
@@ -68,12 +68,8 @@ fn units(work: &mut Work<'_>) {
             .collect();
         // A standard library knows of every tool there is; what a person
         // installed beside it knows of what it uses.
-        let is_general = matches!(
-            unit.kind,
-            UnitKind::SystemPackage | UnitKind::StandardLibrary
-        );
         // Where probes show what is used, the rest of it is a neighbour only.
-        let is_firm = !(is_general || work.facts.is_told && unit.kind.is_packaged());
+        let is_firm = !(unit.kind.is_general() || work.facts.is_told && unit.kind.is_packaged());
         keep_needed(work, members, &reason, is_firm);
     }
 }

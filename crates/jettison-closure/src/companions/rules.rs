@@ -66,19 +66,11 @@ fn languages(world: &World<'_>, facts: &ProgramFacts<'_>) -> Option<BTreeSet<Str
     if !is_glibc || world.environment.contains_key("LOCPATH") {
         return None;
     }
-    let mut languages = locales::installed(world.tree, world.contents);
     let wanted = world.environment.get("LANGUAGE");
-    languages.extend(
-        wanted
-            .iter()
-            .flat_map(|list| list.split(':').map(str::to_owned)),
-    );
-    Some(
-        languages
-            .iter()
-            .map(|name| locales::language(name).to_owned())
-            .collect(),
-    )
+    let wanted = wanted.into_iter().flat_map(|list| list.split(':'));
+    let names = world.locales().iter().map(String::as_str).chain(wanted);
+    let languages = names.map(|name| locales::language(name).to_owned());
+    Some(languages.collect())
 }
 
 /// Message catalogs of the text domains whose names stand in the program.

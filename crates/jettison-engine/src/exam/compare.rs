@@ -56,13 +56,8 @@ pub(super) fn compare(
         None => sit(candidate, &all)?,
     };
     if let [first] = originals.as_slice() {
-        // Two traced runs of the original tell what a third would touch anew.
-        let again = match first.is_traced() {
-            true => Traced::Yes,
-            false => Traced::No,
-        };
         thread::sleep((first.ended + APART).saturating_duration_since(Instant::now()));
-        originals.push(examiner.sit_some(original, schedule, again, all)?);
+        originals.push(sit(original, &all)?);
     }
     let mut notes = schedule.notes.clone();
     let mut found = hold_all(schedule, originals, &judged);

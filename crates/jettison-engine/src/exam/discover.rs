@@ -9,6 +9,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jettison_image::RunConfig;
 use jettison_plan::{Action, Expectation, Origin, Probe};
 use jettison_sandbox::Container;
 
@@ -48,17 +49,22 @@ pub(super) fn discover(
         return Err(ExamError::NoProgram);
     };
     let mut schedule = with_companions(examiner, original, item, |discovery, found| {
-        let start = discovery.start(first.clone(), true, found)?;
+        let start = discovery.start(first, true, found)?;
         found.starts.push(start);
         Ok(())
     })?;
     // What the plain start showed is all that the others need to know.
     let plain = schedule.starts[0].clone();
-    let variations = original.premises.variations().into_iter();
-    let mut further = vec![Further::Restart];
+    let mut further = Vec::new();
+    if is_restartable(examiner, original, &plain) {
+        further.push(Further::Restart);
+    }
     further.extend(words.map(Further::Words));
-    further.extend(variations.map(Further::Variation));
-    further.push(Further::Help);
+    if plain.is_answered() {
+        let variations = original.premises.variations().into_iter();
+        further.extend(variations.map(Further::Variation));
+    }
+    further.extend(tells_of_itself(&original.run).map(Further::Help));
     let look = |further: &Further| {
         with_companions(examiner, original, item, |discovery, found| {
             match further {
@@ -68,7 +74,7 @@ pub(super) fn discover(
                     found.starts.push(start);
                 }
                 Further::Variation(variation) => discovery.vary(&plain, variation, found),
-                Further::Help => discovery.help(found)?,
+                Further::Help(program) => discovery.help(program, found)?,
             }
             Ok(())
         })
@@ -114,8 +120,8 @@ enum Further {
     Words(Words),
     /// The plain start with something changed around it.
     Variation(Variation),
-    /// What the program says about itself.
-    Help,
+    /// What the program of this name says about itself.
+    Help(String),
 }
 
 struct Discovery<'a> {
@@ -351,9 +357,6 @@ impl Discovery<'_> {
 
     /// The plain start again under a variation that the original may bear.
     fn vary(&self, plain: &Start, variation: &Variation, found: &mut Schedule) {
-        if !plain.is_answered() {
-            return;
-        }
         let label = variation.label();
         self.item.say(&label);
         let mut start = plain.clone();
@@ -380,12 +383,6 @@ impl Discovery<'_> {
     /// The first start again on the volumes that it left: a database that was
     /// initialised takes another way than one that was not.
     fn restart(&self, plain: &Start, found: &mut Schedule) -> Result<(), ExamError> {
-        let writes = |volume: &Volume| !volume.read_only;
-        let own = &self.examiner.request.surroundings.volumes;
-        let has_volumes = !self.original.run.volumes.is_empty() || own.iter().any(writes);
-        if !has_volumes || plain.ends || !plain.is_answered() {
-            return Ok(());
-        }
         let mut start = plain.clone();
         start.on_volumes = true;
         start.label = "on the volumes that the plain start left".to_owned();
@@ -401,24 +398,14 @@ impl Discovery<'_> {
     }
 
     /// What the program says about itself, each in a container of its own.
-    fn help(&self, found: &mut Schedule) -> Result<(), ExamError> {
-        let run = &self.original.run;
-        let argv = run.argv();
-        let Some(program) = argv.first() else {
-            return Ok(());
-        };
-        let name = program.rsplit('/').next().unwrap_or(program);
-        let is_line = argv.len() == 3 && argv[1] == "-c";
-        if SHELLS.contains(&name) || is_line {
-            return Ok(());
-        }
+    fn help(&self, program: &str, found: &mut Schedule) -> Result<(), ExamError> {
         for flag in ["--help", "--version", "-h"] {
             if flag == "-h" && !found.starts.is_empty() {
                 break;
             }
             let mut words = vec![flag.to_owned()];
-            if run.entrypoint.is_empty() {
-                words.insert(0, program.clone());
+            if self.original.run.entrypoint.is_empty() {
+                words.insert(0, program.to_owned());
             }
             let mut start = self.stub(Words::Command(words));
             self.item.say(&start.label);
@@ -445,6 +432,24 @@ impl Discovery<'_> {
         }
         Ok(())
     }
+}
+
+/// True where the plain start leaves something behind for the next one.
+fn is_restartable(examiner: &Examiner, original: &Examinee, plain: &Start) -> bool {
+    let writes = |volume: &Volume| !volume.read_only;
+    let own = &examiner.request.surroundings.volumes;
+    let has_volumes = !original.run.volumes.is_empty() || own.iter().any(writes);
+    has_volumes && !plain.ends && plain.is_answered()
+}
+
+/// The program that `--help` asks; none for a shell, which would speak of
+/// itself.
+fn tells_of_itself(run: &RunConfig) -> Option<String> {
+    let argv = run.argv();
+    let program = argv.first()?;
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let is_line = argv.len() == 3 && argv[1] == "-c";
+    (!SHELLS.contains(&name) && !is_line).then(|| program.clone())
 }
 
 /// A start that the original answers as it answers the plain one is asked of

@@ -55,11 +55,6 @@ impl Sitting {
         })
     }
 
-    /// True when it was recorded what was touched.
-    pub fn is_traced(&self) -> bool {
-        self.traces().next().is_some()
-    }
-
     /// Everything that was touched, as one trace.
     pub fn trace(&self) -> Trace {
         let mut all = Trace::default();

@@ -14,6 +14,7 @@ use jettison_image::layout::OciLayout;
 use jettison_image::{
     BlobSource, Descriptor, Digest, Error, Referrer, escape, open_verified, referrers_tag,
 };
+use serde::Serialize;
 
 use super::host_files::HostDirectory;
 use super::registry::RegistrySource;
@@ -40,7 +41,7 @@ pub struct Document {
 }
 
 /// A document that was put beside an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attached {
     /// The name of its kind.
     pub kind: &'static str,
@@ -67,7 +68,8 @@ impl Transports {
                     Referrer::new(media_type, &title, document.json.clone(), &subject)
                 };
                 let referrers: Vec<Referrer> = documents.iter().map(pack).collect();
-                repository.refer(&manifest, &referrers, &self.limits, &*self.progress)?;
+                let (limits, progress) = (&self.limits, &*self.progress);
+                repository.refer(&manifest, &referrers, limits, &self.store, progress)?;
                 let place = |referrer: &Referrer| {
                     let artifact = reference.with_digest(referrer.descriptor().digest);
                     format!("docker://{}", artifact.familiar())

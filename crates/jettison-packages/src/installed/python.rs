@@ -18,7 +18,6 @@ pub(super) fn is_record(path: &[u8]) -> bool {
 pub(super) fn is_database(path: &[u8]) -> bool {
     is_record(path)
         || path.ends_with(b".dist-info/RECORD")
-        || path.ends_with(b".dist-info/REQUESTED")
         || path.ends_with(b".egg-info/installed-files.txt")
         || path.ends_with(b".egg-info/requires.txt")
 }
@@ -52,9 +51,6 @@ fn read(scan: &mut Scan<'_>, record: &ImagePath, content: &[u8]) {
     let mut paths = vec![record.clone()];
     if let Some(directory) = record.parent() {
         if record.as_bytes().ends_with(b".dist-info/METADATA") {
-            // An empty file (PEP 376).
-            let requested = directory.join("REQUESTED").ok();
-            package.requested = requested.and_then(|path| scan.content(&path)).map(|_| true);
             let list = directory
                 .join("RECORD")
                 .ok()

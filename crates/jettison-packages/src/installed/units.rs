@@ -41,6 +41,12 @@ pub enum UnitKind {
 }
 
 impl UnitKind {
+    /// True for modules that know of every tool there is: those of a standard
+    /// library, and of the system's own packages.
+    pub fn is_general(self) -> bool {
+        matches!(self, Self::SystemPackage | Self::StandardLibrary)
+    }
+
     /// True for what a package manager of a language installs.
     pub fn is_packaged(self) -> bool {
         matches!(

@@ -7,7 +7,9 @@ use std::fmt;
 
 use clap::Args;
 use jettison_engine::Context;
-use jettison_engine::transport::{Document, Location, Opened, Origin, TransportError, Written};
+use jettison_engine::transport::{
+    Attached, Document, Location, Opened, Origin, TransportError, Written,
+};
 use jettison_image::{Digest, Image, Reference};
 use serde::Serialize;
 
@@ -59,25 +61,14 @@ pub struct Delivered {
     /// Blobs that were there, or that a registry had in another repository.
     pub shared_blobs: usize,
     /// The manifest there, where the place keeps one.
-    pub manifest: Option<String>,
+    pub manifest: Option<Digest>,
     /// What had to be written differently there.
     pub conversions: Vec<String>,
     /// What was put beside it there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub documents: Vec<Beside>,
+    pub documents: Vec<Attached>,
     #[serde(skip)]
     location: Option<Location>,
-    #[serde(skip)]
-    digest: Option<Digest>,
-}
-
-/// A document that lies beside an image.
-#[derive(Debug, Serialize)]
-pub struct Beside {
-    /// What it is.
-    pub kind: &'static str,
-    /// Where it is.
-    pub place: String,
 }
 
 /// A document that could not be put beside an image.
@@ -113,12 +104,11 @@ impl Delivered {
             place,
             documents: Vec::new(),
             location: location.cloned(),
-            digest: written.manifest_digest,
             names: written.names,
             moved_blobs: written.moved.blobs,
             moved_bytes: written.moved.bytes,
             shared_blobs: written.moved.already_there + written.moved.mounted,
-            manifest: written.manifest_digest.map(|digest| digest.to_string()),
+            manifest: written.manifest_digest,
             conversions: written.conversions,
         }
     }
@@ -160,13 +150,12 @@ pub fn attach(
         let Some(location) = &place.location else {
             continue;
         };
-        match context.transports.attach(location, place.digest, documents) {
+        match context
+            .transports
+            .attach(location, place.manifest, documents)
+        {
             Ok(attached) => {
-                let beside = attached.into_iter().map(|document| Beside {
-                    kind: document.kind,
-                    place: document.place,
-                });
-                place.documents = beside.collect();
+                place.documents = attached;
             }
             Err(source) => {
                 outcome = outcome.and(Err(Failure::new(Unattached {
