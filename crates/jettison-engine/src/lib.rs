@@ -4,6 +4,7 @@ pub mod base;
 pub mod build;
 mod context;
 pub mod copy;
+pub mod dockerfile;
 pub mod doctor;
 pub mod exam;
 mod files;
