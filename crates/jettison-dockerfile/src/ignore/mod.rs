@@ -8,7 +8,7 @@ mod compile;
 mod path;
 
 use compile::Pattern;
-pub use path::clean;
+pub use path::{clean, glob};
 
 use crate::text;
 

@@ -45,17 +45,20 @@ pub(super) fn parents(path: &[u8]) -> Vec<Vec<u8>> {
 
 /// Whether `filepath.Match(pattern, ".")` finds fault with the pattern. It stops at the first part that does not
 /// match, so it does not see everything.
-pub(super) fn is_well_formed(mut pattern: &[u8]) -> bool {
-    let mut name: &[u8] = b".";
+pub(super) fn is_well_formed(pattern: &[u8]) -> bool {
+    glob(pattern, b".").is_some()
+}
+
+/// `filepath.Match`: whether a name is of the pattern, in which `*` and `?` stop at slashes and all of the name
+/// must match. None for a pattern that is malformed as far as it was read.
+pub fn glob(mut pattern: &[u8], mut name: &[u8]) -> Option<bool> {
     'parts: while !pattern.is_empty() {
         let (star, chunk, rest) = scan_chunk(pattern);
         pattern = rest;
         if star && chunk.is_empty() {
-            return true;
+            return Some(!name.contains(&b'/'));
         }
-        let Ok(matched) = match_chunk(chunk, name) else {
-            return false;
-        };
+        let matched = match_chunk(chunk, name).ok()?;
         if let Some(left) = matched.filter(|left| left.is_empty() || !pattern.is_empty()) {
             name = left;
             continue;
@@ -65,10 +68,7 @@ pub(super) fn is_well_formed(mut pattern: &[u8]) -> bool {
                 if name[skip] == b'/' {
                     break;
                 }
-                let Ok(matched) = match_chunk(chunk, &name[skip + 1..]) else {
-                    return false;
-                };
-                if let Some(left) = matched {
+                if let Some(left) = match_chunk(chunk, &name[skip + 1..]).ok()? {
                     if pattern.is_empty() && !left.is_empty() {
                         continue;
                     }
@@ -77,9 +77,9 @@ pub(super) fn is_well_formed(mut pattern: &[u8]) -> bool {
                 }
             }
         }
-        return true;
+        return Some(false);
     }
-    true
+    Some(name.is_empty())
 }
 
 fn scan_chunk(pattern: &[u8]) -> (bool, &[u8], &[u8]) {
@@ -173,6 +173,31 @@ fn class_character(chunk: &[u8]) -> Result<(char, &[u8]), Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, name, expected) in [
+            ("*.go", "a.go", Some(true)),
+            ("*.go", "d/a.go", Some(false)),
+            ("*", "", Some(true)),
+            ("", "", Some(true)),
+            ("a*", "b", Some(false)),
+            ("a?c", "a\u{e9}c", Some(true)),
+            ("a?c", "a/c", Some(false)),
+            ("a[!x]c", "a!c", Some(true)),
+            ("a[^x]c", "a/c", Some(true)),
+            ("*/b*/c", "a/bx/c", Some(true)),
+            ("a\\*", "a*", Some(true)),
+            ("a\\*", "ab", Some(false)),
+            ("a*b*c", "aXbXbc", Some(true)),
+            ("[", "a", None),
+            ("a[", "b", None),
+            ("[]a]", "]", None),
+        ] {
+            let found = glob(pattern.as_bytes(), name.as_bytes());
+            assert_eq!(found, expected, "{pattern} {name}");
+        }
+    }
 
     #[test]
     fn cleaning() {

@@ -6,5 +6,7 @@
 //! becomes the next. A step is known by what it reads.
 
 mod content;
+pub mod context;
+pub mod copy;
 
 pub use content::FileSystem;

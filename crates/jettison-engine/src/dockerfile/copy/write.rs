@@ -1,0 +1,273 @@
+//! The layer of a COPY or ADD: what changed, in the order of the tree, each
+//! with the directories it lies in, as BuildKit's exporter writes them.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use jettison_image::{
+    Digest, Entry, EntryKind, Error, ImagePath, LayerWriter, Metadata, Node, NodeKind, Timestamp,
+};
+
+use super::draft::{Draft, ROOT, Spot, What};
+use super::{CopyError, Part};
+use crate::dockerfile::FileSystem;
+
+/// The only extended attribute that layers carry (containerd, `archive`).
+const CAPABILITY: &[u8] = b"security.capability";
+
+/// A file's content: where it comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Content {
+    pub(super) part: usize,
+    pub(super) node: usize,
+    pub(super) size_bytes: u64,
+}
+
+/// A copy, laid into a stage and ready to be written as a layer.
+pub struct CopyPlan<'a> {
+    parts: &'a [Part<'a>],
+    rows: Vec<Row>,
+}
+
+struct Row {
+    entry: Entry,
+    content: Option<Content>,
+}
+
+impl<'a> CopyPlan<'a> {
+    pub(super) fn new<'s>(
+        parts: &'a [Part<'a>],
+        stage: Option<&'s dyn FileSystem>,
+        draft: Draft<'s>,
+        contents: Vec<Content>,
+    ) -> Result<Self, CopyError> {
+        let mut rows = Rows {
+            draft: &draft,
+            contents: &contents,
+            first_names: HashMap::new(),
+            rows: Vec::new(),
+            pending: Vec::new(),
+            unchanged: unchanged(parts, stage, &draft, &contents)?,
+        };
+        rows.children(ROOT, &ImagePath::root())?;
+        let rows = rows.rows;
+        Ok(Self { parts, rows })
+    }
+
+    /// The layer's entries, in order.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.rows.iter().map(|row| &row.entry)
+    }
+
+    /// Appends the entries to a layer; contents are streamed.
+    pub fn write<W: Write>(&self, layer: &mut LayerWriter<W>) -> Result<(), Error> {
+        for row in &self.rows {
+            let Some(content) = row.content else {
+                layer.append_empty(&row.entry)?;
+                continue;
+            };
+            let files = self.parts[content.part].files.as_dyn();
+            let node = files.tree().at(content.node);
+            let node = node.expect("contents name nodes of their own tree");
+            layer.append(&row.entry, &mut files.open(node)?)?;
+        }
+        Ok(())
+    }
+}
+
+struct Rows<'d, 't> {
+    draft: &'d Draft<'t>,
+    contents: &'d [Content],
+    /// The name under which a content was written.
+    first_names: HashMap<usize, ImagePath>,
+    rows: Vec<Row>,
+    /// Directories on the way that are not written yet.
+    pending: Vec<(Spot, ImagePath)>,
+    unchanged: Vec<Spot>,
+}
+
+impl Rows<'_, '_> {
+    fn children(&mut self, directory: Spot, path: &ImagePath) -> Result<(), CopyError> {
+        for (name, spot) in &self.draft.place(directory).children {
+            let child = path
+                .join(name)
+                .map_err(|error| Error::malformed(path.display().to_string(), error.to_string()))?;
+            match spot {
+                Some(spot) => self.spot(*spot, child)?,
+                None => {
+                    if self.draft.hidden(directory, name).is_some() {
+                        self.whiteout(path, name)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn spot(&mut self, spot: Spot, path: ImagePath) -> Result<(), CopyError> {
+        let place = self.draft.place(spot);
+        let kind = match &place.what {
+            What::Below if !self.draft.is_directory(spot) => return Ok(()),
+            What::Below | What::Directory => {
+                self.pending.push((spot, path.clone()));
+                if self.is_new(spot) {
+                    self.flush();
+                    if self.replaces_a_directory(spot) {
+                        self.whiteout(&path, b".wh..opq")?;
+                    }
+                }
+                self.children(spot, &path)?;
+                if self.pending.last().is_some_and(|(last, _)| *last == spot) {
+                    self.pending.pop();
+                }
+                return Ok(());
+            }
+            What::Other(kind) => kind.clone(),
+            What::File(number) => {
+                if self.unchanged.binary_search(&spot).is_ok() {
+                    return Ok(());
+                }
+                let content = self.contents[*number];
+                if let Some(target) = self.first_names.get(number) {
+                    EntryKind::HardLink {
+                        target: target.clone(),
+                    }
+                } else {
+                    self.first_names.insert(*number, path.clone());
+                    self.flush();
+                    let kind = EntryKind::File {
+                        size_bytes: content.size_bytes,
+                    };
+                    self.push(path, kind, self.metadata(spot), Some(content));
+                    return Ok(());
+                }
+            }
+        };
+        self.flush();
+        self.push(path, kind, self.metadata(spot), None);
+        Ok(())
+    }
+
+    /// Whether a directory differs in more than its time from what is below.
+    fn is_new(&self, spot: Spot) -> bool {
+        let place = self.draft.place(spot);
+        let Some(metadata) = &place.metadata else {
+            return place.what != What::Below;
+        };
+        self.draft.below(spot).is_none_or(|node| {
+            let (uid, gid) = node.owner();
+            (metadata.mode, metadata.uid, metadata.gid) != (node.mode(), uid, gid)
+                || metadata.xattrs.get(CAPABILITY) != node.xattrs().get(CAPABILITY)
+        })
+    }
+
+    /// Whether the tree below has a directory here that must not show through.
+    fn replaces_a_directory(&self, spot: Spot) -> bool {
+        let place = self.draft.place(spot);
+        place.what == What::Directory
+            && self
+                .draft
+                .hidden(place.parent, &place.name)
+                .is_some_and(|node| node.is_directory())
+    }
+
+    fn whiteout(&mut self, parent: &ImagePath, name: &[u8]) -> Result<(), CopyError> {
+        let path = parent.join([b".wh.", name].concat());
+        let path = path.map_err(|error| Error::malformed("a whiteout", error.to_string()))?;
+        self.flush();
+        self.push(
+            path,
+            EntryKind::File { size_bytes: 0 },
+            Metadata::default(),
+            None,
+        );
+        Ok(())
+    }
+
+    /// Writes the directories on the way to what comes next.
+    fn flush(&mut self) {
+        for (spot, path) in std::mem::take(&mut self.pending) {
+            let metadata = self.metadata(spot);
+            self.push(path, EntryKind::Directory, metadata, None);
+        }
+    }
+
+    fn metadata(&self, spot: Spot) -> Metadata {
+        let mut metadata = self.draft.metadata(spot);
+        if let Some(time) = self.draft.place(spot).touched {
+            metadata.mtime = time;
+        }
+        // Layers hold whole seconds, ids without names, and one attribute.
+        metadata.mtime = Timestamp::from_seconds(metadata.mtime.seconds);
+        metadata.xattrs.retain(|name, _| **name == *CAPABILITY);
+        metadata.pax.clear();
+        metadata.uname = Box::default();
+        metadata.gname = Box::default();
+        metadata
+    }
+
+    fn push(
+        &mut self,
+        path: ImagePath,
+        kind: EntryKind,
+        metadata: Metadata,
+        content: Option<Content>,
+    ) {
+        self.rows.push(Row {
+            entry: Entry {
+                path,
+                kind,
+                metadata,
+            },
+            content,
+        });
+    }
+}
+
+/// Files that replace exactly what is below, which BuildKit's differ leaves
+/// out; sorted.
+fn unchanged(
+    parts: &[Part<'_>],
+    stage: Option<&dyn FileSystem>,
+    draft: &Draft<'_>,
+    contents: &[Content],
+) -> Result<Vec<Spot>, CopyError> {
+    let Some(stage) = stage else {
+        return Ok(Vec::new());
+    };
+    let mut spots = Vec::new();
+    for spot in draft.spots() {
+        let place = draft.place(spot);
+        let What::File(number) = &place.what else {
+            continue;
+        };
+        let (Some(below), Some(metadata)) =
+            (draft.hidden(place.parent, &place.name), &place.metadata)
+        else {
+            continue;
+        };
+        let content = contents[*number];
+        let is_alike = below.kind()
+            == NodeKind::File {
+                size_bytes: content.size_bytes,
+            }
+            && below.mode() == metadata.mode
+            && below.owner() == (metadata.uid, metadata.gid)
+            && below.mtime().seconds == metadata.mtime.seconds
+            && below.xattrs().get(CAPABILITY) == metadata.xattrs.get(CAPABILITY);
+        if is_alike {
+            let files = parts[content.part].files.as_dyn();
+            let node = files.tree().at(content.node);
+            if digest(stage, Some(below))? == digest(files, node)? {
+                spots.push(spot);
+            }
+        }
+    }
+    spots.sort_unstable();
+    Ok(spots)
+}
+
+fn digest(files: &dyn FileSystem, node: Option<Node<'_>>) -> Result<Option<Digest>, Error> {
+    let Some(node) = node else { return Ok(None) };
+    Ok(files.digests(&[node])?.pop())
+}
