@@ -17,7 +17,8 @@ use crate::listener::Listener;
 use crate::output::{Capture, Output};
 use crate::root::{Prepared, Root};
 use crate::sandbox::{Link, own_stream, pipe};
-use crate::spec::{ContainerSpec, ExecSpec, Stdio};
+use crate::snapshot;
+use crate::spec::{ContainerSpec, ExecSpec, Mount, MountSource, Stdio};
 use crate::wire::{ExecRequest, Reply, Request, StartRequest, Started, decode};
 use crate::written::Written;
 
@@ -76,6 +77,9 @@ impl Container {
         root: Option<&Root>,
         spec: &ContainerSpec,
     ) -> Result<Self, Error> {
+        if spec.upper.is_some() {
+            snapshot::check_tier(link.tier)?;
+        }
         let id = link.next_id();
         let name = short_id(&link.name, id);
         let output_bytes = spec.limits.output_bytes.unwrap_or(OUTPUT_BYTES);
@@ -91,7 +95,12 @@ impl Container {
             network: spec.network,
             address: spec.address,
             hosts: spec.hosts.clone(),
-            mounts: spec.mounts.clone(),
+            mounts: spec
+                .mounts
+                .iter()
+                .map(seen_mount)
+                .collect::<Result<_, _>>()?,
+            upper: spec.upper.as_deref().map(snapshot::seen).transpose()?,
             memory_bytes: spec.limits.memory_bytes,
             processes: spec.limits.processes,
             time: spec.limits.time,
@@ -278,6 +287,15 @@ impl Container {
         }
     }
 
+    /// Ends it, if it runs, and makes its [`ContainerSpec::upper`] a snapshot:
+    /// without the mount points that were made for it alone. When it is
+    /// dropped instead, that is done too, but nobody learns whether it failed.
+    pub fn close(self) -> Result<(), Error> {
+        // A second time, when it is dropped, there is nothing left to do.
+        let request = Request::Remove { container: self.id };
+        self.link.call(&request, &[]).map(|_| ())
+    }
+
     /// What it created, changed and removed in its root and what it created and
     /// changed in its volumes so far, in path order; without other mounts, and
     /// without the mount points made for them.
@@ -296,6 +314,20 @@ impl Container {
             _ => Err(Error::Gone),
         }
     }
+}
+
+/// Paths as the supervisor can follow them.
+fn seen_mount(mount: &Mount) -> Result<Mount, Error> {
+    let mut mount = mount.clone();
+    match &mut mount.source {
+        MountSource::HostCopy(path)
+        | MountSource::HostReadOnly(path)
+        | MountSource::HostDirectory(path)
+        | MountSource::HostSocket { path, .. } => *path = snapshot::seen(path)?,
+        MountSource::Stack { directories, .. } => *directories = snapshot::seen_all(directories)?,
+        MountSource::Bytes { .. } | MountSource::Tmpfs { .. } | MountSource::ImageVolume => {}
+    }
+    Ok(mount)
 }
 
 impl Drop for Container {

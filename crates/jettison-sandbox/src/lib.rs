@@ -28,6 +28,7 @@ mod root;
 mod sandbox;
 mod scratch;
 mod seccomp;
+mod snapshot;
 mod spec;
 mod supervisor;
 mod sys;
@@ -46,6 +47,7 @@ pub use output::Output;
 pub use own_program::shield_own_program;
 pub use root::{Root, RootReport, RootWriter};
 pub use sandbox::{Options, Sandbox};
+pub use snapshot::{Export, ExportedEntry, SnapshotWriter};
 pub use spec::{
     ContainerSpec, ExecSpec, Mount, MountSource, Network, Profile, ResourceLimits, Stdio,
     TerminalSize,

@@ -39,6 +39,11 @@ pub struct ContainerSpec {
     /// dropped: volumes are what it left there, in the place of fresh copies.
     /// Its mounts must be the same ones in the same order.
     pub volumes_of: Option<u64>,
+    /// Where what it writes stays: an empty directory of the machine, which
+    /// becomes a snapshot when the container is closed
+    /// ([`crate::Container::close`]). Its file system must be able to carry
+    /// an overlay. By default what it writes lies in memory and is freed.
+    pub upper: Option<PathBuf>,
     /// Bounds on what it may use.
     pub limits: ResourceLimits,
     /// Standard input.
@@ -69,6 +74,7 @@ impl Default for ContainerSpec {
             hosts: Vec::new(),
             mounts: Vec::new(),
             volumes_of: None,
+            upper: None,
             limits: ResourceLimits::default(),
             stdin: Stdio::Null,
             stdout: Stdio::Capture,
@@ -194,12 +200,38 @@ pub enum MountSource {
     HostCopy(PathBuf),
     /// The file or directory itself, always read-only.
     HostReadOnly(PathBuf),
-    /// A file with this content and these permission bits.
+    /// The directory itself. What the container makes in it belongs to the
+    /// container's users; [`crate::Sandbox::discard`] can remove it.
+    HostDirectory(PathBuf),
+    /// A socket of the machine on which somebody listens.
+    HostSocket {
+        /// The socket.
+        path: PathBuf,
+        /// The permission bits that the container sees.
+        mode: u32,
+        /// The owner that it sees.
+        uid: u32,
+        /// The group that it sees.
+        gid: u32,
+    },
+    /// A file or directory of a stack of snapshots. What is written to it,
+    /// unless it is read-only, is thrown away.
+    Stack {
+        /// The snapshots, lowest first.
+        directories: Vec<PathBuf>,
+        /// What of them; links in it are followed inside the stack.
+        path: OsString,
+    },
+    /// A file with this content.
     Bytes {
         /// The content.
         content: Vec<u8>,
         /// The permission bits.
         mode: u32,
+        /// The owner.
+        uid: u32,
+        /// The group.
+        gid: u32,
     },
     /// An empty file system in memory.
     Tmpfs {
@@ -287,47 +319,5 @@ impl Wire for Network {
         [Self::Private, Self::None, Self::Host]
             .get(usize::from(u8::take(input)?))
             .copied()
-    }
-}
-
-impl Wire for MountSource {
-    fn put(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::HostCopy(path) => {
-                out.push(0);
-                path.put(out);
-            }
-            Self::HostReadOnly(path) => {
-                out.push(1);
-                path.put(out);
-            }
-            Self::Bytes { content, mode } => {
-                out.push(2);
-                content.put(out);
-                mode.put(out);
-            }
-            Self::Tmpfs { size_bytes, mode } => {
-                out.push(3);
-                size_bytes.put(out);
-                mode.put(out);
-            }
-            Self::ImageVolume => out.push(4),
-        }
-    }
-    fn take(input: &mut &[u8]) -> Option<Self> {
-        Some(match u8::take(input)? {
-            0 => Self::HostCopy(PathBuf::take(input)?),
-            1 => Self::HostReadOnly(PathBuf::take(input)?),
-            2 => Self::Bytes {
-                content: Vec::take(input)?,
-                mode: u32::take(input)?,
-            },
-            3 => Self::Tmpfs {
-                size_bytes: u64::take(input)?,
-                mode: u32::take(input)?,
-            },
-            4 => Self::ImageVolume,
-            _ => return None,
-        })
     }
 }

@@ -45,6 +45,22 @@ impl Tier {
     pub fn has_user_namespace(self) -> bool {
         matches!(self, Self::UserNamespace | Self::SingleUser)
     }
+
+    /// Whether the files of an image can be kept with their owners, as
+    /// snapshots are.
+    pub fn keeps_snapshots(self) -> bool {
+        matches!(self, Self::Root | Self::UserNamespace)
+    }
+
+    /// What the names of the overlay's own attributes begin with: in a user
+    /// namespace `trusted.` attributes are out of reach (Linux 5.11).
+    pub(crate) fn overlay_attributes(self) -> &'static str {
+        if self.has_user_namespace() {
+            "user.overlay."
+        } else {
+            "trusted.overlay."
+        }
+    }
 }
 
 impl fmt::Display for Tier {

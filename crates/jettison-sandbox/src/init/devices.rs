@@ -13,6 +13,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
 use rustix::mount::{MountFlags, mount, mount_bind};
 
+use super::created::Created;
 use super::mounts::{fd_path, mount_on};
 use super::resolve;
 use crate::tier::Tier;
@@ -101,10 +102,10 @@ pub(super) fn make_nodes(root: &OwnedFd) {
         ("urandom", 9),
     ];
     let Ok(dev) = resolve::make(
-        root.as_fd(),
+        root,
         OsStr::new("dev"),
         resolve::Make::Directory,
-        &mut Vec::new(),
+        &mut Created::default(),
     ) else {
         return;
     };

@@ -11,11 +11,11 @@ use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_bind, mount_bind_recursive};
 
+use super::created::Created;
 use super::mounts::{fd_path, mount_on, point, remount_read_only, write_file};
 use super::resolve::{self, Make};
 use super::{Place, devices, files};
 use crate::spec::Network;
-use crate::supervisor::enter::below;
 use crate::wire::{Failure, StartRequest};
 
 /// Unreadable in every container (moby, `oci/defaults.go`).
@@ -34,6 +34,9 @@ const MASKED: [&str; 12] = [
     "/sys/firmware",
 ];
 
+/// More no resolver reads.
+const RESOLV_CONF_BYTES: u64 = 1 << 20;
+
 /// Unwritable in every container.
 const READ_ONLY: [&str; 5] = [
     "/proc/bus",
@@ -48,7 +51,7 @@ pub(super) fn standard(
     root: &OwnedFd,
     request: &StartRequest,
     place: &Place,
-    created: &mut Vec<OsString>,
+    created: &mut Created,
 ) -> Result<(), Failure> {
     let strict = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let proc = kernel_point(root, "proc", created)?;
@@ -73,7 +76,12 @@ pub(super) fn standard(
         .host_resolv_conf
         .as_ref()
         .filter(|_| request.network == Network::Host);
-    let resolv = resolv.and_then(|path| std::fs::read(below(&place.host, path)).ok());
+    // A link on many machines, and absolute on some.
+    let resolv = resolv.and_then(|path| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let host = rustix::fs::open(&place.host, flags, Mode::empty()).ok()?;
+        resolve::read_small(host.as_fd(), path.to_str()?, RESOLV_CONF_BYTES)
+    });
     let contents = [
         ("hosts", files::hosts(request).into_bytes()),
         ("hostname", format!("{}\n", request.hostname).into_bytes()),
@@ -145,11 +153,7 @@ fn restrict_kernel_files(
 
 /// A mount point for a file system of the kernel: a plain directory at
 /// exactly this path, because masks and programs rely on it.
-fn kernel_point(
-    root: &OwnedFd,
-    name: &str,
-    created: &mut Vec<OsString>,
-) -> Result<OwnedFd, Failure> {
+fn kernel_point(root: &OwnedFd, name: &str, created: &mut Created) -> Result<OwnedFd, Failure> {
     let stat = rustix::fs::statat(root, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
     match stat.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
         Ok(FileType::Directory) | Err(Errno::NOENT) => {}

@@ -3,17 +3,18 @@
 //! supervisor, as pid 1 of the container, and becomes the program itself, as
 //! docker does it, so that signals mean what they mean there.
 
+mod created;
 mod devices;
 pub(crate) mod files;
 mod kernel;
 mod mounts;
+mod overlay;
 mod privileges;
 mod program;
 pub(crate) mod resolve;
 mod terminal;
 mod user;
 
-use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -27,14 +28,17 @@ use crate::sys;
 use crate::tier::Tier;
 use crate::trace::Hook;
 use crate::wire::{Channel, ExecRequest, Failure, FromChild, StartRequest};
-pub(crate) use mounts::options as overlay_options;
+pub(crate) use created::Created;
+pub(crate) use overlay::Overlay;
 use program::Program;
 pub(crate) use program::c_strings;
 
 /// Where a container's things lie, as the supervisor sees them.
 pub(crate) struct Place {
-    /// The prepared root.
-    pub(crate) root: Option<PathBuf>,
+    /// The layers of the root, lowest first.
+    pub(crate) root: Option<Vec<PathBuf>>,
+    /// Where what is written stays.
+    pub(crate) upper: Option<PathBuf>,
     /// The container's own directory.
     pub(crate) directory: PathBuf,
     /// Of another container, whose volumes it takes over.
@@ -85,11 +89,14 @@ fn set_up(
     stdio: [&OwnedFd; 3],
 ) -> Result<std::convert::Infallible, Failure> {
     begin(place.tier)?;
-    let mut created: Vec<OsString> = Vec::new();
+    let mut created = Created::default();
     let namespaces = place.tier.has_namespaces();
     let root = match &place.root {
         Some(root) if namespaces => Some(mounts::overlay(root, place)?),
-        Some(root) => Some(mounts::copy(root, place)?),
+        Some(root) => match root.last() {
+            Some(root) => Some(mounts::copy(root, place)?),
+            None => return Err(Failure::ended()),
+        },
         None => None,
     };
     if let Some(root) = &root {
@@ -171,7 +178,7 @@ fn join(
     let (master, stdio) = terminal::streams(request.terminal, stdio, false)?;
     let fds: Vec<_> = master.iter().map(AsFd::as_fd).collect();
     let ready = FromChild::Ready {
-        created: Vec::new(),
+        created: Created::default(),
     };
     supervisor
         .send(&ready, &fds)

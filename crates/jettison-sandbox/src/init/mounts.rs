@@ -4,69 +4,55 @@
 //! Mount points lie in a hostile root. Each is opened inside the root first
 //! and mounted on through its descriptor, so no link leads a mount elsewhere.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 use rustix::process::{chdir, chroot, fchdir, pivot_root};
 
+use super::created::Created;
+use super::overlay::Overlay;
 use super::resolve::{self, Make, make};
 use super::{Place, devices, files};
 use crate::copy::copy_tree;
+use crate::snapshot::{self, FILES, WORK};
 use crate::spec::{Mount, MountSource};
 use crate::supervisor::enter::below;
-use crate::tier::Tier;
 use crate::wire::{Failure, StartRequest};
 
-/// Mounts the overlay: the prepared root below, a fresh layer above.
-pub(super) fn overlay(root: &Path, place: &Place) -> Result<OwnedFd, Failure> {
+/// Mounts the overlay: the root's layers below, a fresh layer above.
+pub(super) fn overlay(root: &[PathBuf], place: &Place) -> Result<OwnedFd, Failure> {
     let failed = |e: std::io::Error| Failure::step("preparing the writable layer", e);
-    let [upper, work, merged] = ["upper", "work", "merged"].map(|name| place.directory.join(name));
-    for directory in [&place.directory, &upper, &work, &merged] {
+    std::fs::create_dir(&place.directory).map_err(failed)?;
+    let (upper, work) = match &place.upper {
+        Some(upper) => {
+            // In it lie setuid programs of strangers.
+            let _ = std::fs::set_permissions(upper, std::fs::Permissions::from_mode(0o700));
+            (upper.join(FILES), upper.join(WORK))
+        }
+        None => (place.directory.join("upper"), place.directory.join("work")),
+    };
+    for directory in [&upper, &work] {
         std::fs::create_dir(directory).map_err(failed)?;
     }
     // The merged root shows the owner and mode of the upper one.
-    let below = std::fs::metadata(root).map_err(failed)?;
-    let _ = std::os::unix::fs::chown(&upper, Some(below.uid()), Some(below.gid()));
-    std::fs::set_permissions(
-        &upper,
-        std::fs::Permissions::from_mode(below.mode() & 0o7777),
-    )
-    .map_err(failed)?;
-    let options = options(root, &upper, &work, place.tier)?;
-    mount(
-        "overlay",
-        &merged,
-        "overlay",
-        MountFlags::NODEV,
-        options.as_c_str(),
-    )
-    .map_err(|e| Failure::step("mounting the overlay", e))?;
-    rustix::fs::open(&merged, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|e| Failure::step("opening the container's root", e))
-}
-
-/// The overlay's options. In a user namespace `trusted.` attributes are out
-/// of reach, so its marks go into `user.` ones (Linux 5.11).
-pub(crate) fn options(
-    lower: &Path,
-    upper: &Path,
-    work: &Path,
-    tier: Tier,
-) -> Result<CString, Failure> {
-    let userxattr = if tier.has_user_namespace() {
-        ",userxattr"
-    } else {
-        ""
+    if let Some(top) = root.last() {
+        let below = std::fs::metadata(top).map_err(failed)?;
+        let _ = std::os::unix::fs::chown(&upper, Some(below.uid()), Some(below.gid()));
+        let mode = std::fs::Permissions::from_mode(below.mode() & 0o7777);
+        std::fs::set_permissions(&upper, mode).map_err(failed)?;
+    }
+    let overlay = Overlay {
+        layers: root,
+        upper: Some((&upper, &work)),
+        scratch: &place.directory,
+        tier: place.tier,
     };
-    let (lower, upper, work) = (lower.display(), upper.display(), work.display());
-    let text = format!("lowerdir={lower},upperdir={upper},workdir={work}{userxattr}");
-    CString::new(text)
-        .map_err(|e| Failure::step("composing mount options", std::io::Error::from(e)))
+    overlay.mount()
 }
 
 /// Copies the prepared root, where overlays cannot be mounted.
@@ -89,7 +75,7 @@ pub(super) fn asked_for(
     root: &OwnedFd,
     request: &StartRequest,
     place: &Place,
-    created: &mut Vec<OsString>,
+    created: &mut Created,
 ) -> Result<(), Failure> {
     for (number, wanted) in request.mounts.iter().enumerate() {
         let shown = wanted.target.to_string_lossy().into_owned();
@@ -103,13 +89,13 @@ pub(super) fn asked_for(
             continue;
         }
         let source = provide(root, wanted, &source, place, &shown)?;
-        let kind = if source.is_dir() {
+        let kind = if source.path.is_dir() {
             Make::Directory
         } else {
             Make::File
         };
         let target = point(root, &wanted.target, kind, created)?;
-        mount_bind(&source, fd_path(&target)).map_err(failed)?;
+        mount_bind(&source.path, fd_path(&target)).map_err(failed)?;
         let flags = MountFlags::NODEV | MountFlags::NOSUID;
         let by_host = matches!(wanted.source, MountSource::HostReadOnly(_));
         // Reopened, to have the mount and not what it hides.
@@ -130,21 +116,37 @@ fn provide(
     scratch: &Path,
     place: &Place,
     shown: &str,
-) -> Result<std::path::PathBuf, Failure> {
+) -> Result<Shown, Failure> {
     let failed = |e: std::io::Error| Failure::step(format!("copying the content of {shown}"), e);
     if let Some(volumes) = &place.volumes
         && wanted.source.is_volume()
         && let Some(name) = scratch.file_name()
     {
-        return Ok(volumes.join(name));
+        return Ok(Shown::path(volumes.join(name)));
     }
     match &wanted.source {
         MountSource::HostCopy(path) => {
             copy_tree(&below(&place.host, path), scratch)
                 .map_err(|e| Failure::step(format!("copying {}", path.display()), e))?;
         }
-        MountSource::HostReadOnly(path) => return Ok(below(&place.host, path)),
-        MountSource::Bytes { content, mode } => write_file(scratch, content, *mode)?,
+        MountSource::HostReadOnly(path)
+        | MountSource::HostDirectory(path)
+        | MountSource::HostSocket { path, .. } => {
+            return Ok(Shown::path(below(&place.host, path)));
+        }
+        MountSource::Stack { directories, path } => {
+            return stack(directories, path, scratch, place, wanted.read_only);
+        }
+        MountSource::Bytes {
+            content,
+            mode,
+            uid,
+            gid,
+        } => {
+            write_file(scratch, content, *mode)?;
+            // With a single id everything is root's.
+            let _ = std::os::unix::fs::chown(scratch, Some(*uid), Some(*gid));
+        }
         MountSource::ImageVolume => {
             match resolve::open(
                 root.as_fd(),
@@ -158,7 +160,55 @@ fn provide(
         }
         MountSource::Tmpfs { .. } => {}
     }
-    Ok(scratch.to_owned())
+    Ok(Shown::path(scratch.to_owned()))
+}
+
+/// What a mount shows, as long as it is needed.
+struct Shown {
+    path: PathBuf,
+    /// What the path leads to, if it leads through a descriptor.
+    _fd: Option<OwnedFd>,
+}
+
+impl Shown {
+    fn path(path: PathBuf) -> Self {
+        Self { path, _fd: None }
+    }
+}
+
+/// A file or directory of other snapshots.
+fn stack(
+    directories: &[PathBuf],
+    path: &OsStr,
+    scratch: &Path,
+    place: &Place,
+    read_only: bool,
+) -> Result<Shown, Failure> {
+    let failed = |e: std::io::Error| Failure::step("preparing the overlay", e);
+    let layers = snapshot::layers(&place.host, directories, place.tier)?;
+    let (upper, work) = (scratch.join("upper"), scratch.join("work"));
+    for directory in [scratch, &upper, &work] {
+        std::fs::create_dir(directory).map_err(failed)?;
+    }
+    let overlay = Overlay {
+        layers: &layers,
+        upper: (!read_only).then_some((&*upper, &*work)),
+        scratch,
+        tier: place.tier,
+    };
+    let root = overlay.mount()?;
+    let fd = resolve::open(root.as_fd(), path, OFlags::PATH).map_err(|e| match e {
+        Errno::NOENT | Errno::NOTDIR => {
+            let shown = path.to_string_lossy();
+            let shown = format!("/{}", shown.trim_start_matches('/'));
+            Failure::root(shown, "not there, where a mount takes it from")
+        }
+        e => Failure::step(format!("opening {}", path.to_string_lossy()), e),
+    })?;
+    Ok(Shown {
+        path: fd_path_buf(&fd),
+        _fd: Some(fd),
+    })
 }
 
 /// What can be had of all that in a copy of the root without mounting.
@@ -166,7 +216,7 @@ pub(super) fn without_mounting(
     root: &OwnedFd,
     request: &StartRequest,
     place: &Place,
-    created: &mut Vec<OsString>,
+    created: &mut Created,
 ) -> Result<(), Failure> {
     devices::make_nodes(root);
     point(root, OsStr::new("etc/hosts"), Make::File, created)?;
@@ -183,7 +233,12 @@ pub(super) fn without_mounting(
                 continue;
             }
             MountSource::HostReadOnly(path) => path.clone(),
-            _ => provide(root, wanted, &scratch, place, &shown)?,
+            MountSource::Stack { .. }
+            | MountSource::HostDirectory(_)
+            | MountSource::HostSocket { .. } => {
+                return Err(Failure::step(format!("mounting {shown}"), Errno::OPNOTSUPP));
+            }
+            _ => provide(root, wanted, &scratch, place, &shown)?.path,
         };
         let kind = if source.is_dir() {
             Make::Directory
@@ -201,13 +256,16 @@ pub(super) fn without_mounting(
 pub(super) fn working_directory(
     root: &OwnedFd,
     request: &StartRequest,
-    created: &mut Vec<OsString>,
+    created: &mut Created,
 ) -> Result<(), Failure> {
     if request.working_dir.is_empty() {
         return Ok(());
     }
     let shown = request.working_dir.to_string_lossy().into_owned();
+    let mounts = created.stubs.len();
     let directory = point(root, &request.working_dir, Make::Directory, created)?;
+    // No mount point: it stays, as it does with docker.
+    created.directories = created.stubs.split_off(mounts);
     match fstat(&directory).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
         Ok(FileType::Directory) => Ok(()),
         _ => Err(Failure::root(
@@ -244,10 +302,10 @@ pub(super) fn point(
     root: &OwnedFd,
     path: &OsStr,
     kind: Make,
-    created: &mut Vec<OsString>,
+    created: &mut Created,
 ) -> Result<OwnedFd, Failure> {
     let shown = || format!("/{}", path.to_string_lossy().trim_start_matches('/'));
-    let fd = match make(root.as_fd(), path, kind, created) {
+    let fd = match make(root, path, kind, created) {
         Ok(fd) => fd,
         Err(Errno::NOTDIR) => {
             return Err(Failure::root(shown(), "a file where a directory has to be"));

@@ -13,6 +13,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, statat};
 use rustix::io::Errno;
 
+use super::created::Created;
+
 /// Like the kernel's bound on links in one path.
 const LINKS: usize = 40;
 
@@ -100,13 +102,15 @@ pub(crate) enum Make {
 }
 
 /// Opens (O_PATH) a path inside the root, creating what is missing, parents
-/// included; what was created is noted as paths relative to the root.
+/// included; what was created is noted.
 pub(crate) fn make(
-    root: BorrowedFd<'_>,
+    root: &OwnedFd,
     path: &OsStr,
     kind: Make,
-    created: &mut Vec<OsString>,
+    created: &mut Created,
 ) -> Result<OwnedFd, Errno> {
+    let whole = root;
+    let root = root.as_fd();
     match open(root, path, OFlags::PATH) {
         Err(Errno::NOENT) => {}
         result => return result,
@@ -136,20 +140,17 @@ pub(crate) fn make(
             Err(Errno::NOENT) => {}
             Err(e) => return Err(e),
         }
-        match make {
-            Make::Directory => {
-                rustix::fs::mkdirat(&here, &*name, Mode::from_raw_mode(0o755))?;
-            }
+        created.make(whole, &here, &name, || match make {
+            Make::Directory => rustix::fs::mkdirat(&here, &*name, Mode::from_raw_mode(0o755)),
             Make::File => {
                 let flags = OFlags::WRONLY
                     | OFlags::CREATE
                     | OFlags::EXCL
                     | OFlags::NOFOLLOW
                     | OFlags::CLOEXEC;
-                openat(&here, &*name, flags, Mode::from_raw_mode(0o644))?;
+                openat(&here, &*name, flags, Mode::from_raw_mode(0o644)).map(|_| ())
             }
-        }
-        created.push(so_far.clone());
+        })?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         here = openat(&here, &*name, flags, Mode::empty())?;
     }

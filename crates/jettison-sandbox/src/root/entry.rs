@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use jettison_image::{Entry, EntryKind, ImagePath, Metadata};
+use jettison_image::{Entry, EntryKind, ImagePath, Metadata, Timestamp};
 
 use crate::wire::{Wire, wire_struct};
 
@@ -31,9 +31,20 @@ pub(crate) enum RootKind {
     CharDevice,
     BlockDevice,
     Fifo,
+    /// The overlay's mark for a path that is removed from the layers below.
+    Whiteout,
+    /// The directory shows nothing of the layers below.
+    Opaque,
 }
 
 impl RootEntry {
+    /// One of the overlay's marks.
+    pub(crate) fn mark(path: &ImagePath, kind: RootKind) -> Self {
+        let mut entry = Self::new(path, &EntryKind::Fifo, &Metadata::default());
+        entry.kind = kind;
+        entry
+    }
+
     pub(crate) fn from_entry(entry: &Entry) -> Self {
         Self::new(&entry.path, &entry.kind, &entry.metadata)
     }
@@ -66,6 +77,46 @@ impl RootEntry {
                 .map(|(name, value)| (name.to_vec(), value.to_vec()))
                 .collect(),
         }
+    }
+
+    /// Back to an entry; none for the marks and for what is no path.
+    pub(crate) fn into_entry(self, size_bytes: u64) -> Option<Entry> {
+        let path = ImagePath::new(self.path.as_bytes()).ok()?;
+        let (major, minor) = self.device;
+        let kind = match self.kind {
+            RootKind::File => EntryKind::File { size_bytes },
+            RootKind::HardLink => EntryKind::HardLink {
+                target: ImagePath::new(self.target.as_bytes()).ok()?,
+            },
+            RootKind::Symlink => EntryKind::Symlink {
+                target: self.target.into_vec(),
+            },
+            RootKind::Directory => EntryKind::Directory,
+            RootKind::CharDevice => EntryKind::CharDevice { major, minor },
+            RootKind::BlockDevice => EntryKind::BlockDevice { major, minor },
+            RootKind::Fifo => EntryKind::Fifo,
+            RootKind::Whiteout | RootKind::Opaque => return None,
+        };
+        let metadata = Metadata {
+            mode: self.mode,
+            uid: self.owner.0,
+            gid: self.owner.1,
+            mtime: Timestamp {
+                seconds: self.mtime.0,
+                nanoseconds: self.mtime.1,
+            },
+            xattrs: self
+                .xattrs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            ..Metadata::default()
+        };
+        Some(Entry {
+            path,
+            kind,
+            metadata,
+        })
     }
 
     /// The path for an error message, escaped.
@@ -101,6 +152,8 @@ impl Wire for RootKind {
             Self::CharDevice,
             Self::BlockDevice,
             Self::Fifo,
+            Self::Whiteout,
+            Self::Opaque,
         ]
         .get(usize::from(u8::take(input)?))
         .copied()

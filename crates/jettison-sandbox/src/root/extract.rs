@@ -18,6 +18,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::{BROKEN, PIECE, RootEntry, RootKind, RootReport, take_record};
+use crate::tier::Tier;
 use crate::wire::Failure;
 
 /// Room for a path, a link and the attributes of one entry; the image crate's
@@ -30,7 +31,7 @@ const HOLE: usize = 4096;
 pub(super) fn extract(
     directory: &Path,
     records: &mut (impl Read + Write),
-    keep_owners: bool,
+    tier: Tier,
 ) -> Result<RootReport, Failure> {
     std::fs::create_dir(directory).map_err(|e| Failure::step("creating the root", e))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -43,7 +44,8 @@ pub(super) fn extract(
         parent: None,
         directories: Vec::new(),
         report: RootReport::default(),
-        keep_owners,
+        keep_owners: tier != Tier::SingleUser,
+        marks: tier.overlay_attributes(),
         piece: vec![0; PIECE],
     };
     let mut records = BufReader::with_capacity(PIECE, records);
@@ -67,12 +69,25 @@ struct Extractor {
     directories: Vec<RootEntry>,
     report: RootReport,
     keep_owners: bool,
+    /// What the overlay's own attributes begin with. No image sets them: they
+    /// would show, hide and redirect what the image does not say.
+    marks: &'static str,
     piece: Vec<u8>,
 }
 
 impl Extractor {
     fn write(&mut self, entry: &RootEntry, records: &mut impl Read) -> io::Result<()> {
         self.report.entries += 1;
+        if entry.kind == RootKind::Opaque {
+            self.enter(&entry.path)?;
+            let here = match &self.parent {
+                Some((_, fd)) => fd,
+                None => &self.root,
+            };
+            let mark = format!("{}opaque", self.marks);
+            rustix::fs::fsetxattr(here, &*mark, b"y", XattrFlags::empty())?;
+            return Ok(());
+        }
         let (parent, name) = split(&entry.path);
         if name.is_empty() {
             if entry.kind == RootKind::Directory {
@@ -113,13 +128,18 @@ impl Extractor {
                 let file = OwnedFd::from(file);
                 self.own(&here, name, entry)?;
                 rustix::fs::fchmod(&file, mode)?;
-                for (key, value) in &entry.xattrs {
-                    let set = rustix::fs::fsetxattr(&file, &key[..], value, XattrFlags::empty());
-                    self.report.attributes_lost += u64::from(set.is_err());
-                }
+                self.attributes(entry, |key, value| {
+                    rustix::fs::fsetxattr(&file, key, value, XattrFlags::empty())
+                });
                 rustix::fs::futimens(&file, &times(entry))?;
                 return Ok(());
             }
+            // Linux 5.8 lets everybody make this one device.
+            RootKind::Whiteout => {
+                mknodat(&here, name, FileType::CharacterDevice, Mode::empty(), 0)?;
+                return Ok(());
+            }
+            RootKind::Opaque => return Ok(()),
             RootKind::Symlink => symlinkat(&*entry.target, &here, name)?,
             RootKind::Fifo => mknodat(&here, name, FileType::Fifo, mode, 0)?,
             RootKind::CharDevice | RootKind::BlockDevice => {
@@ -143,14 +163,13 @@ impl Extractor {
         if entry.kind != RootKind::Symlink {
             chmodat(&here, name, mode, AtFlags::empty())?;
         }
-        for (key, value) in &entry.xattrs {
+        self.attributes(entry, |key, value| {
             // There is no lsetxattrat before Linux 6.13; the descriptor's
             // directory and the plain name lead to the entry itself.
             let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&here));
             let path = Path::new(&path).join(name);
-            let set = rustix::fs::lsetxattr(&path, &key[..], value, XattrFlags::empty());
-            self.report.attributes_lost += u64::from(set.is_err());
-        }
+            rustix::fs::lsetxattr(&path, key, value, XattrFlags::empty())
+        });
         utimensat(&here, name, &times(entry), AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(())
     }
@@ -213,6 +232,13 @@ impl Extractor {
         }
     }
 
+    fn attributes(&mut self, entry: &RootEntry, set: impl Fn(&[u8], &[u8]) -> Result<(), Errno>) {
+        for (key, value) in &entry.xattrs {
+            let lost = key.starts_with(self.marks.as_bytes()) || set(key, value).is_err();
+            self.report.attributes_lost += u64::from(lost);
+        }
+    }
+
     /// Makes `path` the current directory, creating what is missing.
     fn enter(&mut self, path: &OsStr) -> io::Result<()> {
         if path.is_empty() {
@@ -261,17 +287,16 @@ impl Extractor {
         let fd = open_directory(&self.root, &entry.path)?;
         self.own(&fd, OsStr::new("."), entry)?;
         rustix::fs::fchmod(&fd, Mode::from_raw_mode(entry.mode))?;
-        for (key, value) in &entry.xattrs {
-            let set = rustix::fs::fsetxattr(&fd, &key[..], value, XattrFlags::empty());
-            self.report.attributes_lost += u64::from(set.is_err());
-        }
+        self.attributes(entry, |key, value| {
+            rustix::fs::fsetxattr(&fd, key, value, XattrFlags::empty())
+        });
         rustix::fs::futimens(&fd, &times(entry))?;
         Ok(())
     }
 }
 
 /// Opens a directory below the root without following any link.
-fn open_directory(root: &OwnedFd, path: &OsStr) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_directory(root: &OwnedFd, path: &OsStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     if path.is_empty() {
         return openat(root, ".", flags, Mode::empty());
@@ -292,7 +317,8 @@ fn open_directory(root: &OwnedFd, path: &OsStr) -> Result<OwnedFd, Errno> {
     }
 }
 
-fn split(path: &OsStr) -> (&OsStr, &OsStr) {
+/// The directory of a path, and the name in it.
+pub(crate) fn split(path: &OsStr) -> (&OsStr, &OsStr) {
     let bytes = path.as_bytes();
     let (parent, name) = match bytes.iter().rposition(|&b| b == b'/') {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),

@@ -4,9 +4,11 @@
 mod entry;
 mod extract;
 mod prepare;
+mod records;
 
-use std::io::{BufWriter, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jettison_image::{Entry, EntryKind};
@@ -18,11 +20,13 @@ use crate::supervisor::Supervisor;
 use crate::sys;
 use crate::wire::{Failure, Request, Wire, decode, encode, wire_struct};
 pub(crate) use entry::{RootEntry, RootKind};
+pub(crate) use extract::{open_directory, split};
+pub(crate) use records::Records;
 
 /// Content travels in pieces of at most this size.
-const PIECE: usize = 256 << 10;
+pub(crate) const PIECE: usize = 256 << 10;
 /// Stands for the length of a piece: the reader failed, give up.
-const BROKEN: u32 = u32::MAX;
+pub(crate) const BROKEN: u32 = u32::MAX;
 
 /// A root file system in the sandbox; freed when it and the containers that
 /// stand on it are dropped.
@@ -40,6 +44,11 @@ pub(crate) struct Prepared {
 }
 
 impl Root {
+    pub(crate) fn new(link: Arc<Link>, id: u64, report: RootReport) -> Self {
+        let prepared = Arc::new(Prepared { id, link });
+        Self { prepared, report }
+    }
+
     /// What became of the image's files.
     pub fn report(&self) -> &RootReport {
         &self.report
@@ -82,22 +91,15 @@ wire_struct!(RootReport {
 pub struct RootWriter {
     id: u64,
     link: Arc<Link>,
-    records: BufWriter<std::fs::File>,
-    piece: Vec<u8>,
+    records: Records,
 }
 
 impl RootWriter {
     pub(crate) fn new(link: Arc<Link>, on_disk: bool) -> Result<Self, Error> {
         let id = link.next_id();
         let (_, fds) = link.call(&Request::NewRoot { id, on_disk }, &[])?;
-        let records = fds.into_iter().next().ok_or(Error::Gone)?;
-        let records = BufWriter::with_capacity(PIECE, std::fs::File::from(records));
-        Ok(Self {
-            id,
-            link,
-            records,
-            piece: vec![0; PIECE],
-        })
+        let records = Records::over(fds)?;
+        Ok(Self { id, link, records })
     }
 
     /// Writes one entry; `content` is read for files only.
@@ -110,39 +112,7 @@ impl RootWriter {
         entry: &RootEntry,
         content: &mut dyn Read,
     ) -> Result<(), Error> {
-        let header = encode(entry);
-        let length = u32::try_from(header.len()).unwrap_or(BROKEN);
-        let header = [&length.to_le_bytes()[..], &header].concat();
-        if self.records.write_all(&header).is_err() {
-            return Err(self.why());
-        }
-        if entry.kind != RootKind::File {
-            return Ok(());
-        }
-        loop {
-            let count = match content.read(&mut self.piece) {
-                Ok(count) => count,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => {
-                    let _ = self.records.write_all(&BROKEN.to_le_bytes());
-                    return Err(Error::step(
-                        format!("reading the content of {}", entry.shown()),
-                        e,
-                    ));
-                }
-            };
-            let length = u32::try_from(count).unwrap_or(BROKEN).to_le_bytes();
-            let written = self
-                .records
-                .write_all(&length)
-                .and_then(|()| self.records.write_all(&self.piece[..count]));
-            if written.is_err() {
-                return Err(self.why());
-            }
-            if count == 0 {
-                return Ok(());
-            }
-        }
+        self.records.put(entry, content)
     }
 
     /// A file with this content, owned by root; parents are made.
@@ -169,66 +139,26 @@ impl RootWriter {
     }
 
     /// Ends the root; no more can be written to it.
-    pub fn finish(mut self) -> Result<Root, Error> {
-        if self.records.write_all(&0_u32.to_le_bytes()).is_err() || self.records.flush().is_err() {
-            return Err(self.why());
-        }
-        match self.answer()? {
-            Ok(report) => {
-                let prepared = Prepared {
-                    id: self.id,
-                    link: Arc::clone(&self.link),
-                };
-                Ok(Root {
-                    prepared: Arc::new(prepared),
-                    report,
-                })
-            }
-            Err(failure) => Err(Error::from_failure(failure)),
-        }
-    }
-
-    /// The other side has hung up: it has said why.
-    fn why(&mut self) -> Error {
-        match self.answer() {
-            Ok(Err(failure)) => Error::from_failure(failure),
-            Ok(Ok(_)) | Err(_) => Error::Gone,
-        }
-    }
-
-    fn answer(&mut self) -> Result<Result<RootReport, Failure>, Error> {
-        let mut bytes = Vec::new();
-        let _ = self.records.get_mut().take(1 << 20).read_to_end(&mut bytes);
-        let answer: (Option<RootReport>, Option<Failure>) = decode(&bytes).ok_or(Error::Gone)?;
-        match answer {
-            (Some(report), _) => Ok(Ok(report)),
-            (None, Some(failure)) => Ok(Err(failure)),
-            (None, None) => Err(Error::Gone),
-        }
+    pub fn finish(self) -> Result<Root, Error> {
+        let report = self.records.finish()?;
+        Ok(Root::new(self.link, self.id, report))
     }
 }
 
 impl Supervisor<'_> {
-    /// Starts a worker that fills a root from records; returns the socket for
-    /// them.
     pub(crate) fn new_root(&mut self, id: u64, on_disk: bool) -> Result<OwnedFd, Failure> {
         let base = self.layout().disk.clone().filter(|_| on_disk);
         let base = base.unwrap_or_else(|| self.layout().base.clone());
-        let directory = base.join(format!("roots/{id}"));
-        let (ours, theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .map_err(|e| Failure::step("creating a socket pair", e))?;
-        let keep_owners = self.tier() != crate::tier::Tier::SingleUser;
-        let pid = sys::fork_into(0, || {
-            // Our copy would hide that the writer has gone.
-            drop(sys::adopt_fd(theirs.as_raw_fd()));
-            let mut records = std::fs::File::from(sys::adopt_fd(ours.as_raw_fd()));
+        self.fill(base.join(format!("roots/{id}")))
+    }
+
+    /// Starts a worker that fills a directory, which it creates, from
+    /// records; returns the socket for them.
+    pub(crate) fn fill(&mut self, directory: PathBuf) -> Result<OwnedFd, Failure> {
+        let tier = self.tier();
+        self.work("writing files", move |mut records| {
             let answer: (Option<RootReport>, Option<Failure>) =
-                match extract::extract(&directory, &mut records, keep_owners) {
+                match extract::extract(&directory, &mut records, tier) {
                     Ok(report) => (Some(report), None),
                     Err(failure) => {
                         let _ = std::fs::remove_dir_all(&directory);
@@ -236,21 +166,46 @@ impl Supervisor<'_> {
                     }
                 };
             let _ = records.write_all(&encode(&answer));
+        })
+    }
+
+    /// Starts a worker with one end of a stream; returns the other end.
+    pub(crate) fn work(
+        &mut self,
+        what: &str,
+        body: impl FnOnce(std::fs::File),
+    ) -> Result<OwnedFd, Failure> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .map_err(|e| Failure::step("creating a socket pair", e))?;
+        let pid = sys::fork_into(0, || {
+            // Our copy would hide that the other side has gone.
+            drop(sys::adopt_fd(theirs.as_raw_fd()));
+            body(std::fs::File::from(sys::adopt_fd(ours.as_raw_fd())));
             0
         })
-        .map_err(|e| Failure::step("starting the extractor", e))?;
+        .map_err(|e| Failure::step(format!("starting a worker for {what}"), e))?;
         self.adopt(pid, crate::supervisor::Role::Worker, None, None)?;
         drop(ours);
         Ok(theirs)
     }
 
     pub(crate) fn drop_root(&mut self, id: u64) {
-        let _ = std::fs::remove_dir_all(self.root_directory(id));
+        if self.stacks.remove(&id).is_none() {
+            let _ = std::fs::remove_dir_all(self.root_directory(id));
+        }
     }
 }
 
 /// Reads a value with its length in front.
-fn take_record<T: Wire>(records: &mut impl Read, most: usize) -> std::io::Result<Option<T>> {
+pub(crate) fn take_record<T: Wire>(
+    records: &mut impl Read,
+    most: usize,
+) -> std::io::Result<Option<T>> {
     let mut length = [0; 4];
     records.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length) as usize;

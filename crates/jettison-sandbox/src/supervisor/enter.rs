@@ -248,16 +248,14 @@ fn self_test(setup: &Setup, layout: &Layout) -> Result<(), Failure> {
     for path in [&base, &lower, &upper, &work] {
         std::fs::create_dir(path).map_err(|e| Failure::step("creating directories", e))?;
     }
-    let options = init::overlay_options(&lower, &upper, &work, setup.tier)?;
-    mount(
-        "overlay",
-        &base,
-        "overlay",
-        MountFlags::NODEV,
-        options.as_c_str(),
-    )
-    .map_err(|e| Failure::step("mounting an overlay", e))?;
-    rustix::mount::unmount(&base, rustix::mount::UnmountFlags::DETACH)
+    let overlay = init::Overlay {
+        layers: std::slice::from_ref(&lower),
+        upper: Some((&upper, &work)),
+        scratch: &base,
+        tier: setup.tier,
+    };
+    drop(overlay.mount()?);
+    rustix::mount::unmount(base.join("merged"), rustix::mount::UnmountFlags::DETACH)
         .map_err(|e| Failure::step("unmounting an overlay", e))?;
     let _ = std::fs::remove_dir_all(&base);
     if setup.host_network {

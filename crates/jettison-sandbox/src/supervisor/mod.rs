@@ -18,6 +18,7 @@ mod written;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -39,6 +40,8 @@ pub(crate) struct Supervisor<'a> {
     channel: &'a Channel,
     addresses: Addresses,
     containers: BTreeMap<u64, Contained>,
+    /// Roots made of snapshots: their directories, lowest first.
+    pub(crate) stacks: BTreeMap<u64, Vec<PathBuf>>,
     processes: Vec<Process>,
     links: u32,
 }
@@ -75,6 +78,7 @@ impl<'a> Supervisor<'a> {
             channel,
             addresses: Addresses::default(),
             containers: BTreeMap::new(),
+            stacks: BTreeMap::new(),
             processes: Vec::new(),
             links: 100,
         }
@@ -143,6 +147,28 @@ impl<'a> Supervisor<'a> {
             Request::NewRoot { id, on_disk } => {
                 Ok((Reply::Done, Some(self.new_root(id, on_disk)?)))
             }
+            Request::NewSnapshot { directory } => {
+                Ok((Reply::Done, Some(self.new_snapshot(&directory)?)))
+            }
+            Request::Stack { id, directories } => {
+                self.stack(id, &directories)?;
+                Ok((Reply::Done, None))
+            }
+            Request::Discard { directory } => Ok((Reply::Done, Some(self.discard(&directory)?))),
+            Request::MakeDirectory {
+                directory,
+                mode,
+                uid,
+                gid,
+            } => {
+                self.make_directory(&directory, mode, (uid, gid))?;
+                Ok((Reply::Done, None))
+            }
+            Request::Export {
+                id,
+                directory,
+                below,
+            } => Ok((Reply::Done, Some(self.export(id, &directory, &below)?))),
             Request::DropRoot { id } => {
                 self.drop_root(id);
                 Ok((Reply::Done, None))
@@ -162,7 +188,7 @@ impl<'a> Supervisor<'a> {
                 Ok((Reply::Done, None))
             }
             Request::Remove { container } => {
-                self.remove(container);
+                self.remove(container)?;
                 Ok((Reply::Done, None))
             }
             Request::Socket => {

@@ -1,7 +1,6 @@
 //! Starts containers and further commands in them, and keeps what belongs to
 //! a container.
 
-use std::ffi::OsString;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -19,7 +19,8 @@ use super::watch::Watch;
 use super::{Role, Supervisor};
 use crate::cgroup::Group;
 use crate::exit::{Exit, ExitReason};
-use crate::init::{self, Place};
+use crate::init::{self, Created, Place};
+use crate::snapshot::{FILES, WORK};
 use crate::spec::Network;
 use crate::sys;
 use crate::tier::Tier;
@@ -33,8 +34,10 @@ pub(crate) struct Contained {
     pub(crate) directory: PathBuf,
     pub(crate) group: Group,
     pub(crate) watch: Option<Watch>,
-    /// Paths in the upper layer that we made for our mounts.
-    pub(crate) created: Vec<OsString>,
+    /// Its own layer.
+    pub(crate) upper: PathBuf,
+    /// What we made in it for our mounts.
+    pub(crate) created: Created,
     /// Who looks on; ends when this is closed.
     pub(crate) tracer: Option<Channel>,
 }
@@ -57,6 +60,14 @@ impl Supervisor<'_> {
         on_disk
             .filter(|path| path.is_dir())
             .unwrap_or_else(|| self.layout.base.join(&name))
+    }
+
+    /// The layers of a root, lowest first.
+    pub(crate) fn layers(&self, root: u64) -> Vec<PathBuf> {
+        match self.stacks.get(&root) {
+            Some(layers) => layers.clone(),
+            None => vec![self.root_directory(root)],
+        }
     }
 
     /// Where an ended container's volumes lie: in its own directory, or in that
@@ -96,8 +107,11 @@ impl Supervisor<'_> {
         }
         let directory = self.layout.base.join(format!("containers/{id}"));
         let group = self.control_group(&request);
+        let upper = request.upper.as_ref();
+        let upper = upper.map(|upper| below(&self.layout.host, upper));
         let place = Place {
-            root: request.root.map(|root| self.root_directory(root)),
+            root: request.root.map(|root| self.layers(root)),
+            upper: upper.clone(),
             directory: directory.clone(),
             volumes: request.volumes_of.map(|id| self.volumes(id)).transpose()?,
             host: self.layout.host.clone(),
@@ -136,7 +150,11 @@ impl Supervisor<'_> {
             directory,
             watch: None,
             group: Group::default(),
-            created: Vec::new(),
+            upper: match upper {
+                Some(upper) => upper.join(FILES),
+                None => place.directory.join("upper"),
+            },
+            created: Created::default(),
             tracer,
         };
         self.adopt(pid, Role::Main(id), None, contained.request.time)?;
@@ -145,7 +163,7 @@ impl Supervisor<'_> {
             Ok(terminal) => terminal,
             Err(failure) => {
                 self.containers.insert(id, contained);
-                self.remove(id);
+                let _ = self.remove(id);
                 return Err(failure);
             }
         };
@@ -216,8 +234,8 @@ impl Supervisor<'_> {
 
     /// Waits until the child has executed its program; an error of its own
     /// comes back as ours. Also ends when the library is gone.
-    fn follow(&self, ours: &Channel) -> Result<(Vec<OsString>, Option<OwnedFd>), Failure> {
-        let mut created = Vec::new();
+    fn follow(&self, ours: &Channel) -> Result<(Created, Option<OwnedFd>), Failure> {
+        let mut created = Created::default();
         let mut terminal = None;
         let until = Instant::now() + std::time::Duration::from_secs(60);
         loop {
@@ -263,6 +281,9 @@ impl Supervisor<'_> {
         if request.root.is_none() && self.setup.tier != Tier::Unisolated {
             return unfit("starting a program without a root file system");
         }
+        if request.upper.is_some() && !self.setup.tier.keeps_snapshots() {
+            return unfit("keeping what a container writes");
+        }
         if !self.setup.tier.has_namespaces() {
             return Ok(());
         }
@@ -286,8 +307,8 @@ impl Supervisor<'_> {
         Group::create(&self.setup.cgroups, &name, memory, processes, see).ok()
     }
 
-    /// Ends a container and forgets what it wrote.
-    pub(crate) fn remove(&mut self, id: u64) {
+    /// Ends a container and forgets what it wrote, or leaves of it a snapshot.
+    pub(crate) fn remove(&mut self, id: u64) -> Result<(), Failure> {
         if let Some(process) = self.main_process(id) {
             let _ = sys::signal_pidfd(process.pidfd.as_fd(), libc::SIGKILL);
             let index = self.processes.iter().position(|p| p.role == Role::Main(id));
@@ -300,7 +321,23 @@ impl Supervisor<'_> {
             if contained.request.root.is_some() {
                 let _ = std::fs::remove_dir_all(&contained.directory);
             }
+            if let Some(upper) = &contained.request.upper {
+                let failed =
+                    |e: io::Error| Failure::step(format!("tidying {}", upper.display()), e);
+                let work = below(&self.layout.host, upper).join(WORK);
+                match std::fs::remove_dir_all(work) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+                    _ => {}
+                }
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let files = rustix::fs::open(&contained.upper, flags, Mode::empty());
+                let marks = self.setup.tier.overlay_attributes();
+                files
+                    .and_then(|files| contained.created.clean(&files, marks))
+                    .map_err(|e| failed(e.into()))?;
+            }
         }
+        Ok(())
     }
 
     pub(crate) fn add_host(
@@ -339,7 +376,8 @@ impl Supervisor<'_> {
         let namespaces = self.setup.tier.has_namespaces();
         let first = &contained.request;
         let place = Place {
-            root: first.root.map(|root| self.root_directory(root)),
+            root: first.root.map(|root| self.layers(root)),
+            upper: None,
             directory: contained.directory.clone(),
             volumes: None,
             host: self.layout.host.clone(),

@@ -27,9 +27,15 @@ impl Supervisor<'_> {
     /// from which the list comes.
     pub(crate) fn list_written(&mut self, container: u64) -> Result<OwnedFd, Failure> {
         let contained = self.containers.get(&container).ok_or_else(Failure::ended)?;
-        let upper = contained.directory.join("upper");
-        let lower = contained.request.root.map(|root| self.root_directory(root));
-        let ours: BTreeSet<&OsStr> = contained.created.iter().map(|path| &**path).collect();
+        let upper = contained.upper.clone();
+        // Of a stack there is no one directory to compare with.
+        let layers = contained.request.root.map(|root| self.layers(root));
+        let lower = layers
+            .filter(|layers| layers.len() == 1)
+            .and_then(|mut layers| layers.pop());
+        let created = &contained.created;
+        let ours = created.stubs.iter().chain(&created.directories);
+        let ours: BTreeSet<&OsStr> = ours.map(|path| &**path).collect();
         let volumes = self.volume_copies(contained);
         let (to, from) = Channel::pair().map_err(|e| Failure::step("creating a socket pair", e))?;
         let pid = sys::fork_into(0, || {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::{Wire, wire_struct};
 use crate::exit::ExitReason;
-use crate::spec::{Mount, Network, Profile, TerminalSize};
+use crate::init::Created;
+use crate::spec::{Mount, MountSource, Network, Profile, TerminalSize};
 use crate::trace::Tracing;
 
 /// Something that the supervisor is asked for.
@@ -20,6 +21,34 @@ pub(crate) enum Request {
     },
     DropRoot {
         id: u64,
+    },
+    /// A snapshot to fill; answered with the socket that takes its records.
+    NewSnapshot {
+        directory: PathBuf,
+    },
+    /// A root made of snapshots, lowest first.
+    Stack {
+        id: u64,
+        directories: Vec<PathBuf>,
+    },
+    /// Removes a directory of the machine with everything in it; answered
+    /// with the socket that tells when it is gone.
+    Discard {
+        directory: PathBuf,
+    },
+    /// Makes a directory of the machine.
+    MakeDirectory {
+        directory: PathBuf,
+        mode: u32,
+        uid: u32,
+        gid: u32,
+    },
+    /// Reads a snapshot that lies on others; answered with the socket from
+    /// which its entries come.
+    Export {
+        id: u64,
+        directory: PathBuf,
+        below: Vec<PathBuf>,
     },
     /// Descriptors: stdin, stdout, stderr, pipe for the [`Exit`].
     Start(Box<StartRequest>),
@@ -103,6 +132,8 @@ pub(crate) struct StartRequest {
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) hosts: Vec<(String, Ipv4Addr)>,
     pub(crate) mounts: Vec<Mount>,
+    /// Where what it writes stays.
+    pub(crate) upper: Option<PathBuf>,
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) processes: Option<u32>,
     pub(crate) time: Option<Duration>,
@@ -128,10 +159,11 @@ pub(crate) struct ExecRequest {
 /// What a new container says to the supervisor before it executes the program.
 #[derive(Debug)]
 pub(crate) enum FromChild {
-    /// Everything is set up; the paths in the upper layer that are ours, not
-    /// the program's. A descriptor comes along when there is a terminal.
+    /// Everything is set up; what we made for it in the upper layer, which is
+    /// ours, not the program's. A descriptor comes along when there is a
+    /// terminal.
     Ready {
-        created: Vec<OsString>,
+        created: Created,
     },
     Failed(Failure),
 }
@@ -221,6 +253,7 @@ wire_struct!(StartRequest {
     address,
     hosts,
     mounts,
+    upper,
     memory_bytes,
     processes,
     time,
@@ -295,6 +328,11 @@ wire_enum!(Request {
     10 => Written { container },
     11 => Listeners { container },
     12 => Trace { container },
+    13 => NewSnapshot { directory },
+    14 => Stack { id, directories },
+    15 => Discard { directory },
+    16 => MakeDirectory { directory, mode, uid, gid },
+    17 => Export { id, directory, below },
 });
 wire_enum!(Reply {
     0 => Done,
@@ -306,6 +344,16 @@ wire_enum!(Reply {
     8 => Trace(trace),
     5 => MapIds,
     6 => Ready,
+});
+wire_enum!(MountSource {
+    0 => HostCopy(path),
+    1 => HostReadOnly(path),
+    2 => Bytes { content, mode, uid, gid },
+    3 => Tmpfs { size_bytes, mode },
+    4 => ImageVolume,
+    5 => HostDirectory(path),
+    6 => HostSocket { path, mode, uid, gid },
+    7 => Stack { directories, path },
 });
 wire_enum!(ExitReason { 0 => Ended, 1 => Time, 2 => Memory, 3 => Processes });
 wire_enum!(FromChild { 0 => Ready { created }, 1 => Failed(failure) });

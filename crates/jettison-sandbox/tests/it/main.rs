@@ -15,6 +15,7 @@ mod network;
 mod own_program;
 mod profiles;
 mod roots;
+mod snapshots;
 mod support;
 mod tiers;
 mod trace;

@@ -225,6 +225,8 @@ fn volumes_are_copies_and_read_only_is_read_only() {
     let shell = jettison_sandbox::MountSource::Bytes {
         content: b"#!/bin/sh\necho debug\n".to_vec(),
         mode: 0o755,
+        uid: 0,
+        gid: 0,
     };
     let spec = ContainerSpec {
         mounts: vec![

@@ -112,6 +112,8 @@ fn contained(sandbox: &Sandbox) {
             source: MountSource::Bytes {
                 content: b"text".to_vec(),
                 mode: 0o644,
+                uid: 0,
+                gid: 0,
             },
             target: "/etc/extra".into(),
             read_only: true,

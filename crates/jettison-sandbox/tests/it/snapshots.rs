@@ -1,0 +1,437 @@
+//! Snapshots: layers as directories, what is written above them, and what
+//! comes out of it as a layer; as root and as an ordinary user.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jettison_image::{
+    Budget, ContentHash, Digest, Entry, EntryKind, ImagePath, LayerIndex, LayerIndexBuilder,
+    Limits, Metadata, Timestamp, Tree,
+};
+use jettison_sandbox::{ContainerSpec, Sandbox, Tier};
+
+use crate::support::*;
+
+/// What a layer says: entries with their content, removed paths, opaque directories.
+#[derive(Default)]
+struct Layer {
+    entries: Vec<(Entry, Vec<u8>)>,
+    removed: Vec<&'static str>,
+    opaque: Vec<&'static str>,
+}
+
+fn path(text: &str) -> ImagePath {
+    ImagePath::new(text).unwrap()
+}
+
+impl Layer {
+    fn with(mut self, name: &str, kind: EntryKind, mode: u32, owner: u64, content: &[u8]) -> Self {
+        let metadata = Metadata {
+            mode,
+            uid: owner,
+            gid: owner,
+            mtime: Timestamp {
+                seconds: 1_500_000_000,
+                nanoseconds: 123_456_789,
+            },
+            ..Metadata::default()
+        };
+        let entry = Entry {
+            path: path(name),
+            kind,
+            metadata,
+        };
+        self.entries.push((entry, content.to_vec()));
+        self
+    }
+
+    fn directory(self, name: &str) -> Self {
+        self.with(name, EntryKind::Directory, 0o755, 0, b"")
+    }
+
+    fn file(self, name: &str, content: &str) -> Self {
+        let size_bytes = content.len() as u64;
+        let kind = EntryKind::File { size_bytes };
+        self.with(name, kind, 0o644, 0, content.as_bytes())
+    }
+
+    fn link(self, name: &str, target: &str) -> Self {
+        let target = target.into();
+        self.with(name, EntryKind::Symlink { target }, 0o777, 0, b"")
+    }
+
+    fn removed(mut self, name: &'static str) -> Self {
+        self.removed.push(name);
+        self
+    }
+
+    fn opaque(mut self, name: &'static str) -> Self {
+        self.opaque.push(name);
+        self
+    }
+
+    fn shell(self) -> Self {
+        let busybox = busybox().unwrap();
+        let size_bytes = busybox.len() as u64;
+        let kind = EntryKind::File { size_bytes };
+        let mut layer = self.directory("bin");
+        layer = layer.with("bin/busybox", kind, 0o755, 0, &busybox);
+        for name in ["sh", "cat", "ls", "true", "echo", "touch", "id", "mv", "ln"] {
+            layer = layer.link(&format!("bin/{name}"), "busybox");
+        }
+        layer
+    }
+
+    fn fill(&self, sandbox: &Sandbox, directory: &Path) -> PathBuf {
+        let mut writer = sandbox.new_snapshot(directory).unwrap();
+        for (entry, content) in &self.entries {
+            writer.put(entry, &mut &content[..]).unwrap();
+        }
+        for name in &self.removed {
+            writer.removed(&path(name)).unwrap();
+        }
+        for name in &self.opaque {
+            writer.opaque(&path(name)).unwrap();
+        }
+        let report = writer.finish().unwrap();
+        assert_eq!((report.owners_lost, report.attributes_lost), (0, 0));
+        directory.to_owned()
+    }
+
+    fn index(&self) -> LayerIndex {
+        let limits = Limits::default();
+        let mut index = LayerIndexBuilder::new(Arc::new(Budget::new(&limits)));
+        for (ordinal, (entry, content)) in self.entries.iter().enumerate() {
+            let is_file = matches!(entry.kind, EntryKind::File { .. });
+            let hash = is_file.then(|| ContentHash::Sha256(*Digest::of(content).as_bytes()));
+            index.push(entry, ordinal as u32, hash).unwrap();
+        }
+        index.finish()
+    }
+}
+
+/// An export as a layer; whiteouts are entries.
+fn exported(sandbox: &Sandbox, upper: &Path, below: &[PathBuf]) -> Layer {
+    let mut export = sandbox.export(upper, below).unwrap();
+    let mut layer = Layer::default();
+    while let Some(mut entry) = export.next_entry().unwrap() {
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        if let EntryKind::File { size_bytes } = entry.entry().kind {
+            assert_eq!(size_bytes, content.len() as u64);
+        }
+        layer.entries.push((entry.entry().clone(), content));
+    }
+    layer
+}
+
+fn names(layer: &Layer) -> Vec<String> {
+    let show = |(entry, _): &(Entry, Vec<u8>)| {
+        let name = String::from_utf8_lossy(entry.path.as_bytes()).into_owned();
+        match &entry.kind {
+            EntryKind::Directory => name + "/",
+            EntryKind::HardLink { target } => {
+                format!("{name}={}", String::from_utf8_lossy(target.as_bytes()))
+            }
+            _ => name,
+        }
+    };
+    layer.entries.iter().map(show).collect()
+}
+
+/// Runs a script to its end; what it wrote stays in `upper`.
+fn run_into(sandbox: &Sandbox, below: &[PathBuf], upper: &Path, spec: ContainerSpec) -> String {
+    std::fs::create_dir(upper).unwrap();
+    let root = sandbox.stack(below).unwrap();
+    let spec = ContainerSpec {
+        upper: Some(upper.to_owned()),
+        ..spec
+    };
+    let container = sandbox.start(&root, &spec).unwrap();
+    let (exit, out, err) = finish(&container);
+    assert_eq!(exit.code, 0, "{out}{err}");
+    container.close().unwrap();
+    assert_eq!(
+        std::fs::read_dir(upper).unwrap().count(),
+        1,
+        "only the files"
+    );
+    out
+}
+
+fn look(sandbox: &Sandbox, layers: &[PathBuf], script: &str) -> String {
+    let root = sandbox.stack(layers).unwrap();
+    let (exit, out, err) = run(sandbox, &root, &sh(script));
+    assert_eq!(exit.code, 0, "{out}{err}");
+    out
+}
+
+/// What the sandbox mounts on.
+const MOUNTED: [&str; 6] = [
+    "dev",
+    "proc",
+    "sys",
+    "etc/hostname",
+    "etc/hosts",
+    "etc/resolv.conf",
+];
+
+/// Kind, mode, owner, size, time, names and content of every path inside.
+fn seen_inside(sandbox: &Sandbox, layers: &[PathBuf]) -> Vec<String> {
+    let script = "cd /; for p in $(busybox find . -xdev | busybox sort); do \
+         s=$(busybox stat -c '%f|%u|%g|%s|%Y|%y|%h' $p); h=; \
+         test -f $p -a ! -L $p && h=$(busybox sha256sum $p | busybox cut -c1-64); \
+         echo \"$p|$s|$h\"; done";
+    let text = look(sandbox, layers, script);
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split('|').collect();
+        let &[name, kind, uid, gid, size, seconds, time, links, hash] = &words[..] else {
+            panic!("{line}");
+        };
+        let name = name.trim_start_matches("./");
+        if name == "." || MOUNTED.contains(&name) {
+            continue;
+        }
+        let kind = u32::from_str_radix(kind, 16).unwrap();
+        let fraction = time.split('.').nth(1).unwrap().split(' ').next().unwrap();
+        let rest = match kind & 0o170_000 {
+            0o040_000 => String::new(),
+            _ => format!(" {size} {links}"),
+        };
+        lines.push(format!(
+            "{name} {kind:o} {uid} {gid} {seconds}.{fraction}{rest} {hash}"
+        ));
+    }
+    lines.sort();
+    lines
+}
+
+fn in_the_tree(layers: &[&Layer]) -> Vec<String> {
+    let layers = layers.iter().map(|layer| Arc::new(layer.index()));
+    let tree = Tree::merge(layers.collect(), &Limits::default()).unwrap();
+    let mut lines = Vec::new();
+    for node in tree.iter() {
+        let name = String::from_utf8(node.path().as_bytes().to_vec()).unwrap();
+        if name.is_empty() || MOUNTED.contains(&name.as_str()) {
+            continue;
+        }
+        let first = node.first_link();
+        let (kind, size) = match first.entry().kind {
+            EntryKind::Directory => (0o040_000, None),
+            EntryKind::Symlink { target } => (0o120_000, Some(target.len() as u64)),
+            EntryKind::Fifo => (0o010_000, Some(0)),
+            EntryKind::CharDevice { .. } => (0o020_000, Some(0)),
+            EntryKind::BlockDevice { .. } => (0o060_000, Some(0)),
+            _ => (0o100_000, Some(first.size_bytes())),
+        };
+        let rest = size.map_or(String::new(), |size| format!(" {size} {}", node.links()));
+        let hash = node.sha256().map_or(String::new(), |hash| hash.hex());
+        let (uid, gid) = node.owner();
+        lines.push(format!(
+            "{name} {:o} {uid} {gid} {}.{:09}{rest} {hash}",
+            kind | node.mode(),
+            node.mtime().seconds,
+            node.mtime().nanoseconds,
+        ));
+    }
+    lines.sort();
+    lines
+}
+
+fn base() -> Layer {
+    let root = Layer::default().shell().directory("etc");
+    let root = root.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+    let root = root.directory("dev").directory("proc").directory("sys");
+    root.directory("data")
+        .file("data/a", "a\n")
+        .file("data/b", "b\n")
+        .directory("data/sub")
+        .file("data/sub/deep", "deep\n")
+        .directory("kept")
+        .file("kept/file", "kept\n")
+        .file("plain", "plain\n")
+        .directory("swap")
+        .file("swap/inner", "inner\n")
+}
+
+/// Layers with removed paths and opaque directories show what they would in
+/// docker.
+fn layers_hide(sandbox: &Sandbox, at: &Path) {
+    let layers = [
+        base().fill(sandbox, &at.join("0")),
+        Layer::default()
+            .directory("data")
+            .directory("kept")
+            .file("kept/new", "new\n")
+            .removed("data/a")
+            .removed("plain")
+            .fill(sandbox, &at.join("1")),
+        Layer::default()
+            .directory("data/sub")
+            .file("data/sub/only", "only\n")
+            .opaque("data/sub")
+            .file("swap", "a file\n")
+            .fill(sandbox, &at.join("2")),
+    ];
+    let out = look(
+        sandbox,
+        &layers,
+        "ls -a /data /data/sub /kept; cat /swap; ls /plain || true",
+    );
+    assert_eq!(
+        out,
+        "/data:\n.\n..\nb\nsub\n\n/data/sub:\n.\n..\nonly\n\n/kept:\n.\n..\nfile\nnew\na file\n"
+    );
+    // Moved, a snapshot is what it was.
+    std::fs::rename(&layers[2], at.join("moved")).unwrap();
+    let moved = [layers[0].clone(), layers[1].clone(), at.join("moved")];
+    assert_eq!(look(sandbox, &moved, "ls /data/sub"), "only\n");
+    let error = sandbox.stack(&layers).unwrap_err();
+    assert!(error.to_string().contains("opening"), "{error}");
+    // The top of a layer can be opaque too.
+    let shell = Layer::default()
+        .shell()
+        .opaque("")
+        .fill(sandbox, &at.join("4"));
+    let all = [layers[0].clone(), shell];
+    assert_eq!(
+        look(sandbox, &all, "ls -d /data || true; ls -d /bin"),
+        "/bin\n"
+    );
+    for directory in [&moved[0], &moved[1], &moved[2], &all[1]] {
+        sandbox.discard(directory).unwrap();
+        assert!(!directory.exists());
+    }
+    sandbox.discard(&layers[0]).unwrap();
+}
+
+/// What a container does to its root comes out as a layer that, merged with
+/// the layer below, is what the next container sees.
+fn what_a_run_wrote(sandbox: &Sandbox, at: &Path) {
+    let lower = base();
+    let below = vec![lower.fill(sandbox, &at.join("base"))];
+    let script = "set -e; cd /; \
+        echo more >> data/a; busybox rm data/b; \
+        busybox mkdir new; echo x > new/x; ln new/x new/y; ln data/a data/hard; \
+        busybox mv data/sub data/renamed; \
+        busybox rm -r swap; echo file > swap; \
+        busybox rm plain; busybox mkdir plain; echo y > plain/y; \
+        busybox rm -r kept; busybox mkdir kept; echo z > kept/again; \
+        busybox cp bin/busybox new/set; busybox chown 33:34 new/set; busybox chmod 4755 new/set; \
+        busybox mkfifo new/pipe; busybox ln -s ../nowhere new/link; \
+        busybox mkdir -m 1777 new/sticky; busybox touch -d '2001-02-03 04:05:06' new/old; \
+        busybox dd if=/dev/zero of=new/sparse bs=1 count=1 seek=3000000 2>/dev/null; \
+        busybox mkdir -p new/gone/deep; busybox mv new/gone new/came; echo > new/.hidden";
+    let upper = at.join("upper");
+    run_into(sandbox, &below, &upper, sh(script));
+    let layer = exported(sandbox, &upper, &below);
+    assert_eq!(
+        names(&layer),
+        [
+            "data/",
+            "data/a",
+            "data/.wh.b",
+            "data/hard=data/a",
+            "data/renamed/",
+            "data/renamed/deep",
+            "data/.wh.sub",
+            "kept/",
+            "kept/.wh..wh..opq",
+            "kept/again",
+            "new/",
+            "new/.hidden",
+            "new/came/",
+            "new/came/deep/",
+            "new/link",
+            "new/old",
+            "new/pipe",
+            "new/set",
+            "new/sparse",
+            "new/sticky/",
+            "new/x",
+            "new/y=new/x",
+            "plain/",
+            "plain/y",
+            "swap",
+        ]
+    );
+    let all = [below[0].clone(), upper.clone()];
+    assert_eq!(in_the_tree(&[&lower, &layer]), seen_inside(sandbox, &all));
+    // The same again, byte for byte.
+    assert_eq!(exported(sandbox, &upper, &below).entries, layer.entries);
+    // Filled from what was exported it is the same too.
+    let mut again = Layer::default();
+    for (entry, content) in layer.entries.iter().cloned() {
+        let name = String::from_utf8_lossy(entry.path.as_bytes()).into_owned();
+        match name.rsplit_once(".wh.") {
+            Some((parent, ".opq")) => again.opaque.push(leak(parent.trim_end_matches("/.wh."))),
+            Some((parent, hidden)) => again.removed.push(leak(&format!("{parent}{hidden}"))),
+            None => again.entries.push((entry, content)),
+        }
+    }
+    let copy = again.fill(sandbox, &at.join("copy"));
+    let copied = [below[0].clone(), copy.clone()];
+    assert_eq!(seen_inside(sandbox, &copied), seen_inside(sandbox, &all));
+    assert_eq!(names(&exported(sandbox, &copy, &below)), names(&layer));
+    for directory in [&copy, &upper, &below[0]] {
+        sandbox.discard(directory).unwrap();
+    }
+}
+
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
+}
+
+fn in_root(body: impl FnOnce(&Sandbox, &Path)) {
+    let Some(sandbox) = root_tier() else { return };
+    if busybox().is_none() {
+        return;
+    }
+    let at = tempfile::tempdir().unwrap();
+    body(&sandbox, at.path());
+}
+
+#[test]
+fn layers_hide_what_is_below() {
+    in_root(layers_hide);
+}
+
+#[test]
+fn what_a_run_wrote_is_a_layer() {
+    in_root(what_a_run_wrote);
+}
+
+/// Everything above as an ordinary user with subordinate ids.
+#[test]
+fn inner_snapshots() {
+    let Some(sandbox) = crate::tiers::open(Tier::UserNamespace) else {
+        return;
+    };
+    let scratch = std::env::var_os("JETTISON_TEST_TIER").unwrap();
+    let at = Path::new(&scratch).with_file_name("snapshots");
+    std::fs::create_dir(&at).unwrap();
+    let bodies = [layers_hide, what_a_run_wrote];
+    for (number, body) in bodies.into_iter().enumerate() {
+        let at = at.join(number.to_string());
+        std::fs::create_dir(&at).unwrap();
+        body(&sandbox, &at);
+        std::fs::remove_dir(&at).unwrap();
+    }
+    println!("inner ran");
+}
+
+#[test]
+fn snapshots_of_an_ordinary_user() {
+    if !is_root() || !crate::tiers::has("newuidmap") {
+        return;
+    }
+    let name = "jettison-test-snap";
+    let _ = std::process::Command::new("useradd")
+        .args(["--no-create-home", "--uid", "54322", name])
+        .output();
+    let text = crate::tiers::as_user(54322, "snapshots::inner_snapshots", &[]);
+    let _ = std::process::Command::new("userdel").arg(name).output();
+    assert!(text.is_none_or(|text| text.contains("inner ran")));
+}
