@@ -22,6 +22,7 @@ use crate::copy::copy_tree;
 use crate::snapshot::{self, FILES, WORK};
 use crate::spec::{Mount, MountSource};
 use crate::supervisor::enter::below;
+use crate::supervisor::relay::socket_path;
 use crate::wire::{Failure, StartRequest};
 
 /// Mounts the overlay: the root's layers below, a fresh layer above.
@@ -80,7 +81,6 @@ pub(super) fn asked_for(
     for (number, wanted) in request.mounts.iter().enumerate() {
         let shown = wanted.target.to_string_lossy().into_owned();
         let failed = |e: Errno| Failure::step(format!("mounting {shown}"), e);
-        let source = place.directory.join(format!("mount{number}"));
         if let MountSource::Tmpfs { size_bytes, mode } = &wanted.source {
             let target = point(root, &wanted.target, Make::Directory, created)?;
             let options = format!("mode={mode:o},size={size_bytes}");
@@ -88,7 +88,7 @@ pub(super) fn asked_for(
             mount_on(&target, "tmpfs", "tmpfs", flags, &options).map_err(failed)?;
             continue;
         }
-        let source = provide(root, wanted, &source, place, &shown)?;
+        let source = provide(root, wanted, number, place)?;
         let kind = if source.path.is_dir() {
             Make::Directory
         } else {
@@ -110,13 +110,9 @@ pub(super) fn asked_for(
 }
 
 /// The file or directory of the supervisor's tree that a mount shows.
-fn provide(
-    root: &OwnedFd,
-    wanted: &Mount,
-    scratch: &Path,
-    place: &Place,
-    shown: &str,
-) -> Result<Shown, Failure> {
+fn provide(root: &OwnedFd, wanted: &Mount, number: usize, place: &Place) -> Result<Shown, Failure> {
+    let scratch = &*place.directory.join(format!("mount{number}"));
+    let shown = wanted.target.to_string_lossy();
     let failed = |e: std::io::Error| Failure::step(format!("copying the content of {shown}"), e);
     if let Some(volumes) = &place.volumes
         && wanted.source.is_volume()
@@ -129,10 +125,11 @@ fn provide(
             copy_tree(&below(&place.host, path), scratch)
                 .map_err(|e| Failure::step(format!("copying {}", path.display()), e))?;
         }
-        MountSource::HostReadOnly(path)
-        | MountSource::HostDirectory(path)
-        | MountSource::HostSocket { path, .. } => {
+        MountSource::HostReadOnly(path) | MountSource::HostDirectory(path) => {
             return Ok(Shown::path(below(&place.host, path)));
+        }
+        MountSource::HostSocket { .. } => {
+            return Ok(Shown::path(socket_path(&place.directory, number)));
         }
         MountSource::Stack { directories, path } => {
             return stack(directories, path, scratch, place, wanted.read_only);
@@ -226,7 +223,6 @@ pub(super) fn without_mounting(
     }
     for (number, wanted) in request.mounts.iter().enumerate() {
         let shown = wanted.target.to_string_lossy().into_owned();
-        let scratch = place.directory.join(format!("mount{number}"));
         let source = match &wanted.source {
             MountSource::ImageVolume | MountSource::Tmpfs { .. } => {
                 point(root, &wanted.target, Make::Directory, created)?;
@@ -238,7 +234,7 @@ pub(super) fn without_mounting(
             | MountSource::HostSocket { .. } => {
                 return Err(Failure::step(format!("mounting {shown}"), Errno::OPNOTSUPP));
             }
-            _ => provide(root, wanted, &scratch, place, &shown)?.path,
+            _ => provide(root, wanted, number, place)?.path,
         };
         let kind = if source.is_dir() {
             Make::Directory

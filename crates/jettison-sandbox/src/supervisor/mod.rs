@@ -10,6 +10,7 @@ mod listeners;
 pub(crate) mod netlink;
 pub(crate) mod network;
 pub(crate) mod reap;
+pub(crate) mod relay;
 mod start;
 mod trace;
 mod watch;
@@ -66,6 +67,8 @@ pub(crate) enum Role {
     Exec(u64),
     /// Looks on at a container.
     Tracer(u64),
+    /// Passes connections of a container on.
+    Relay(u64),
     /// Fills a root, or makes a list.
     Worker,
 }

@@ -137,10 +137,18 @@ impl Supervisor<'_> {
         } else {
             0
         };
+        if let Err(failure) = self.relay(&request, &directory) {
+            self.end_relays(id, &directory, request.mounts.len());
+            return Err(failure);
+        }
         let pid = sys::fork_into(flags, || {
             init::first(&request, &place, &theirs, hook, [&stdin, &stdout, &stderr])
         })
-        .map_err(|e| Failure::step("creating the container's namespaces", e))?;
+        .map_err(|e| Failure::step("creating the container's namespaces", e));
+        if pid.is_err() {
+            self.end_relays(id, &directory, request.mounts.len());
+        }
+        let pid = pid?;
         watch_newborn(tracer.as_ref(), hooks, pid)?;
         drop((theirs, stdin, stdout, stderr));
         let mut contained = Contained {
@@ -318,6 +326,8 @@ impl Supervisor<'_> {
         }
         if let Some(mut contained) = self.containers.remove(&id) {
             contained.ended();
+            let mounts = contained.request.mounts.len();
+            self.end_relays(id, &contained.directory, mounts);
             if contained.request.root.is_some() {
                 let _ = std::fs::remove_dir_all(&contained.directory);
             }

@@ -1,7 +1,7 @@
 //! Snapshots: layers as directories, what is written above them, and what
 //! comes out of it as a layer; as root and as an ordinary user.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use jettison_image::{
     Budget, ContentHash, Digest, Entry, EntryKind, ImagePath, LayerIndex, LayerIndexBuilder,
     Limits, Metadata, Timestamp, Tree,
 };
-use jettison_sandbox::{ContainerSpec, Sandbox, Tier};
+use jettison_sandbox::{ContainerSpec, Error, Mount, MountSource, Sandbox, Tier};
 
 use crate::support::*;
 
@@ -384,6 +384,319 @@ fn leak(text: &str) -> &'static str {
     Box::leak(text.to_owned().into_boxed_str())
 }
 
+fn mount(source: MountSource, target: &str, read_only: bool) -> Mount {
+    let target = target.into();
+    Mount {
+        source,
+        target,
+        read_only,
+    }
+}
+
+fn bytes(content: &str, mode: u32, owner: u32) -> MountSource {
+    MountSource::Bytes {
+        content: content.into(),
+        mode,
+        uid: owner,
+        gid: owner + 1,
+    }
+}
+
+/// What is there only because something is mounted on it is in no layer.
+fn no_mount_points(sandbox: &Sandbox, at: &Path) {
+    let bare = Layer::default()
+        .shell()
+        .directory("old")
+        .link("ways", "old");
+    let bare = bare.directory("old/inner").file("old/inner/file", "x\n");
+    let below = vec![bare.fill(sandbox, &at.join("bare"))];
+    let host = at.join("host");
+    sandbox.make_directory(&host, 0o1770, 33, 34).unwrap();
+    let stack = || MountSource::Stack {
+        directories: below.clone(),
+        path: "ways/inner".into(),
+    };
+    let tmpfs = MountSource::Tmpfs {
+        size_bytes: 1 << 20,
+        mode: 0o700,
+    };
+    let mounts = vec![
+        mount(bytes("secret", 0o400, 33), "/run/secrets/one", true),
+        mount(bytes("other", 0o440, 0), "/ways/inner/deep/two", true),
+        mount(stack(), "/from/here", true),
+        mount(stack(), "/old/thrown", false),
+        mount(tmpfs, "/old/inner/cache", false),
+        mount(
+            MountSource::HostDirectory(host.clone()),
+            "/var/cache/b",
+            false,
+        ),
+        mount(bytes("in", 0o400, 0), "/var/cache/b/in", true),
+    ];
+    let check = |number: u32, script: &str, expected: &[&str]| {
+        let upper = at.join(number.to_string());
+        let spec = ContainerSpec {
+            mounts: mounts.clone(),
+            ..sh(script)
+        };
+        let out = run_into(sandbox, &below, &upper, spec);
+        let layer = exported(sandbox, &upper, &below);
+        assert_eq!(names(&layer), expected, "{script}");
+        let all = [below[0].clone(), upper.clone()];
+        // The directory of what is mounted to look at it.
+        let tree = in_the_tree(&[&bare, &layer]);
+        let mut seen = seen_inside(sandbox, &all);
+        seen.retain(|line| !line.starts_with("etc ") || tree.contains(line));
+        assert_eq!(tree, seen);
+        sandbox.discard(&upper).unwrap();
+        out
+    };
+    let script = "cat /run/secrets/one; busybox stat -c ' %a %u %g' /run/secrets/one; \
+         cat /from/here/file; echo y > /old/thrown/file; cat /old/thrown/file /old/inner/file; \
+         ! touch /from/here/file; ls /from/here; busybox stat -c '%a %u %g' /var/cache/b; \
+         echo kept > /var/cache/b/kept";
+    let out = check(0, script, &[]);
+    assert_eq!(out, "secret 400 33 34\nx\ny\nx\nfile\n1770 33 34\n");
+    let script = "cat /var/cache/b/kept; cat /from/here/file; ls /from/here";
+    assert_eq!(check(1, script, &[]), "kept\nx\nfile\n");
+    let script = "echo x > /etc/own; busybox chmod 700 /old; echo > /run/mine; echo > /var/cache/x";
+    let used = [
+        "etc/",
+        "etc/own",
+        "old/",
+        "run/",
+        "run/mine",
+        "var/",
+        "var/cache/",
+        "var/cache/x",
+    ];
+    check(2, script, &used);
+    // Without having been told, nobody makes the working directory.
+    let upper = at.join("working");
+    let spec = ContainerSpec {
+        working_dir: "/app/src".into(),
+        ..sh("pwd")
+    };
+    assert_eq!(run_into(sandbox, &below, &upper, spec), "/app/src\n");
+    let layer = exported(sandbox, &upper, &below);
+    assert_eq!(names(&layer), ["app/", "app/src/"]);
+    let missing = ContainerSpec {
+        mounts: vec![mount(
+            MountSource::Stack {
+                directories: below.clone(),
+                path: "/old/nothing".into(),
+            },
+            "/x",
+            true,
+        )],
+        ..sh("true")
+    };
+    let root = sandbox.stack(&below).unwrap();
+    match sandbox.start(&root, &missing) {
+        Err(Error::Root { path, .. }) => assert_eq!(path, "/old/nothing"),
+        other => panic!("{other:?}"),
+    }
+    for directory in [&host, &upper, &below[0]] {
+        sandbox.discard(directory).unwrap();
+    }
+}
+
+/// The image's own files stay what they are, whatever is mounted on them.
+fn own_files_stay(sandbox: &Sandbox, at: &Path) {
+    let lower = base()
+        .file("etc/hosts", "mine\n")
+        .link("etc/resolv.conf", "../run/resolv");
+    let lower = lower.directory("run").file("run/resolv", "mine too\n");
+    let below = vec![lower.fill(sandbox, &at.join("base"))];
+    let upper = at.join("upper");
+    run_into(
+        sandbox,
+        &below,
+        &upper,
+        sh("grep() { :; }; cat /etc/hosts /run/resolv"),
+    );
+    assert_eq!(names(&exported(sandbox, &upper, &below)), [""; 0]);
+    let out = run_into(
+        sandbox,
+        &below,
+        &at.join("two"),
+        sh("echo x >> /etc/passwd"),
+    );
+    assert_eq!(out, "");
+    let layer = exported(sandbox, &at.join("two"), &below);
+    assert_eq!(names(&layer), ["etc/", "etc/passwd"]);
+    for name in ["upper", "two", "base"] {
+        sandbox.discard(&at.join(name)).unwrap();
+    }
+}
+
+/// Capabilities, attributes, links that are broken by writing, odd names.
+fn what_files_carry(sandbox: &Sandbox, at: &Path) {
+    // CAP_NET_BIND_SERVICE, permitted and effective, version 2.
+    let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut lower = base()
+        .file("data/server", "server\n")
+        .file("data/note", "note\n");
+    let marks = [
+        ("data/server", "security.capability", &capability[..]),
+        ("data/note", "user.note", b"kept"),
+    ];
+    for (entry, _) in &mut lower.entries {
+        for (name, key, value) in marks {
+            if entry.path == path(name) {
+                let xattrs = &mut entry.metadata.xattrs;
+                xattrs.insert(key.as_bytes().into(), value.into());
+            }
+        }
+    }
+    let hard = |target| EntryKind::HardLink {
+        target: path(target),
+    };
+    let lower = lower.with("data/twin", hard("data/a"), 0o644, 0, b"");
+    let below = vec![lower.fill(sandbox, &at.join("base"))];
+    let script = "busybox chmod 711 /data/server; echo more >> /data/note; echo b >> /data/a; \
+        cd /data; echo > ' odd\t'; echo > \"$(busybox printf 'n\\nl\\377')\"; cat twin; \
+        i=0; while [ $i -lt 40 ]; do n=0123456789012345678901234567890123456789; \
+        busybox mkdir $n$n; cd $n$n; i=$((i+1)); done; echo deep > deep";
+    let upper = at.join("upper");
+    assert_eq!(run_into(sandbox, &below, &upper, sh(script)), "a\n");
+    let layer = exported(sandbox, &upper, &below);
+    let found = |name: &str| {
+        let mut entries = layer.entries.iter();
+        &entries
+            .find(|(entry, _)| entry.path == path(name))
+            .unwrap()
+            .0
+            .metadata
+    };
+    let value = |name: &str, key: &str| found(name).xattrs.get(key.as_bytes()).cloned();
+    assert_eq!(
+        value("data/server", marks[0].1).as_deref(),
+        Some(&capability[..])
+    );
+    assert_eq!(
+        (found("data/server").xattrs.len(), found("data/server").mode),
+        (1, 0o711)
+    );
+    assert_eq!(
+        value("data/note", "user.note").as_deref(),
+        Some(&b"kept"[..])
+    );
+    assert!(found("data").xattrs.is_empty() && found("data/a").xattrs.is_empty());
+    let names: Vec<_> = layer
+        .entries
+        .iter()
+        .map(|(entry, _)| entry.path.as_bytes())
+        .collect();
+    assert!(names.contains(&&b"data/ odd\t"[..]) && names.contains(&&b"data/n\nl\xff"[..]));
+    assert!(!names.contains(&&b"data/twin"[..]));
+    assert!(
+        names
+            .iter()
+            .any(|name| name.len() > 3200 && name.ends_with(b"/deep"))
+    );
+    let all = [below[0].clone(), upper.clone()];
+    assert_eq!(look(sandbox, &all, "cat /data/a /data/twin"), "a\nb\na\n");
+    // What a layer would take for a removed path is refused, not misread.
+    let odd = at.join("odd");
+    run_into(sandbox, &below, &odd, sh("echo > /data/.wh.a"));
+    let mut export = sandbox.export(&odd, &below).unwrap();
+    let error = loop {
+        match export.next_entry() {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ended"),
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(&error, Error::Root { path, .. } if path == "/data/.wh.a"),
+        "{error:?}"
+    );
+    // Read half, then left.
+    let mut half = sandbox.export(&upper, &below).unwrap();
+    half.next_entry().unwrap().unwrap();
+    drop(half);
+    for directory in [&odd, &upper, &below[0]] {
+        sandbox.discard(directory).unwrap();
+        assert!(!directory.exists());
+    }
+}
+
+fn many_layers(sandbox: &Sandbox, at: &Path) {
+    let mut layers = vec![Layer::default().shell().fill(sandbox, &at.join("shell"))];
+    for number in 0..149 {
+        let layer = Layer::default()
+            .directory("all")
+            .file(&format!("all/{number:03}"), "");
+        layers.push(layer.fill(sandbox, &at.join(number.to_string())));
+    }
+    let upper = at.join("upper");
+    let out = run_into(
+        sandbox,
+        &layers,
+        &upper,
+        sh("ls /all | busybox wc -l; echo > /all/last"),
+    );
+    assert_eq!(out, "149\n");
+    assert_eq!(
+        names(&exported(sandbox, &upper, &layers)),
+        ["all/", "all/last"]
+    );
+    layers.push(upper);
+    assert_eq!(look(sandbox, &layers, "ls /all | busybox wc -l"), "150\n");
+    for layer in layers {
+        sandbox.discard(&layer).unwrap();
+    }
+}
+
+/// Whoever listens on a socket of the machine is reached by every user of
+/// the container, and sees our own user.
+fn a_socket(sandbox: &Sandbox, at: &Path) {
+    if !crate::tiers::has("perl") {
+        return;
+    }
+    let lower = base().link("lib", "usr/lib").link("lib64", "usr/lib64");
+    let below = vec![lower.fill(sandbox, &at.join("base"))];
+    let place = at.join("agent");
+    let listener = std::os::unix::net::UnixListener::bind(&place).unwrap();
+    let answering = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 5];
+            stream.read_exact(&mut asked).unwrap();
+            stream.write_all(&asked).unwrap();
+            stream.write_all(&[b'x'; 300_000]).unwrap();
+        }
+    });
+    let socket = MountSource::HostSocket {
+        path: place,
+        mode: 0o600,
+        uid: 33,
+        gid: 34,
+    };
+    let root = sandbox.stack(&below).unwrap();
+    let script = "busybox stat -c '%F %a %u %g' /run/agent/socket; \
+         exec /usr/bin/perl -MIO::Socket::UNIX -e ' \
+         $s = IO::Socket::UNIX->new(\"/run/agent/socket\") or die $!; \
+         print $s \"ping\\n\"; $s->flush; shutdown($s, 1); local $/; print length(<$s>), \"\\n\"'";
+    for user in ["33:34", "0"] {
+        let spec = ContainerSpec {
+            mounts: vec![
+                mount(socket.clone(), "/run/agent/socket", false),
+                mount(MountSource::HostReadOnly("/usr".into()), "/usr", true),
+            ],
+            user: user.to_owned(),
+            ..sh(script)
+        };
+        let (_, out, err) = run(sandbox, &root, &spec);
+        assert_eq!(out, "socket 600 33 34\n300005\n", "{err}");
+    }
+    answering.join().unwrap();
+    drop(root);
+    sandbox.discard(&below[0]).unwrap();
+    std::fs::remove_file(at.join("agent")).unwrap();
+}
+
 fn in_root(body: impl FnOnce(&Sandbox, &Path)) {
     let Some(sandbox) = root_tier() else { return };
     if busybox().is_none() {
@@ -403,6 +716,31 @@ fn what_a_run_wrote_is_a_layer() {
     in_root(what_a_run_wrote);
 }
 
+#[test]
+fn mount_points_are_in_no_layer() {
+    in_root(no_mount_points);
+}
+
+#[test]
+fn files_that_are_mounted_on_stay() {
+    in_root(own_files_stay);
+}
+
+#[test]
+fn what_files_carry_is_kept() {
+    in_root(what_files_carry);
+}
+
+#[test]
+fn a_hundred_and_fifty_layers() {
+    in_root(many_layers);
+}
+
+#[test]
+fn a_socket_of_the_machine() {
+    in_root(a_socket);
+}
+
 /// Everything above as an ordinary user with subordinate ids.
 #[test]
 fn inner_snapshots() {
@@ -412,7 +750,15 @@ fn inner_snapshots() {
     let scratch = std::env::var_os("JETTISON_TEST_TIER").unwrap();
     let at = Path::new(&scratch).with_file_name("snapshots");
     std::fs::create_dir(&at).unwrap();
-    let bodies = [layers_hide, what_a_run_wrote];
+    let bodies = [
+        layers_hide,
+        what_a_run_wrote,
+        no_mount_points,
+        own_files_stay,
+        what_files_carry,
+        many_layers,
+        a_socket,
+    ];
     for (number, body) in bodies.into_iter().enumerate() {
         let at = at.join(number.to_string());
         std::fs::create_dir(&at).unwrap();
