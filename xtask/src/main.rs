@@ -10,6 +10,7 @@
 
 mod bench;
 mod cases;
+mod conformance;
 mod dist;
 mod docs;
 mod layers;
@@ -31,6 +32,7 @@ Commands:
   test               Run all tests, with the services that they need
   docs [--check]     Write the generated pages and tables, or fail when they are stale
   cases [NAME…]      Slim real images and check that they still work
+  conformance        Build Dockerfiles and compare with what BuildKit makes of them
   bench [NAME…]      Measure a release build and write docs/results/NAME.json
   dist               Build the release binary, one static file
 ";
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "docs" => docs::run(rest),
         "cases" => cases::run(rest),
+        "conformance" => conformance::run(rest),
         "bench" => bench::run(rest),
         // Parts of the benches that need a process of their own.
         "baseline" => bench::baseline::run(rest),

@@ -1,0 +1,1 @@
+tar -cf context/empty.tar -T /dev/null

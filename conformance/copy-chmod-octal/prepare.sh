@@ -1,0 +1,1 @@
+ln -s in context/folder/link

@@ -1,0 +1,1 @@
+echo x > context/setuid; chmod 6755 context/setuid

@@ -1,0 +1,1 @@
+mkdir -m 750 context/empty

@@ -1,0 +1,1 @@
+echo star > 'context/file*'; echo plain > context/filex

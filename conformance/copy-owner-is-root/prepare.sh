@@ -1,0 +1,1 @@
+chown -R 77:88 context

@@ -1,0 +1,1 @@
+mkfifo -m 640 context/folder/fifo

@@ -1,0 +1,1 @@
+mkdir context/tree; ln -s /tmp context/tree/v1

@@ -1,0 +1,1 @@
+ln -s /folder/file context/absolute

@@ -1,0 +1,1 @@
+echo gone > 'context/star*'; echo keep > context/starx

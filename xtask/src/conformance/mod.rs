@@ -1,0 +1,232 @@
+//! `cargo xtask conformance`: Dockerfiles built by jettison, compared with what a real BuildKit makes of them. BuildKit's answers
+//! are data (`conformance/NAME/expected.json`), so that the comparison needs neither BuildKit nor Go.
+
+mod answer;
+mod bases;
+mod buildkit;
+mod case;
+mod compare;
+mod failure;
+mod jettison;
+mod layout;
+mod scratch;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use answer::Answer;
+use bases::Base;
+use buildkit::BuildKit;
+use case::Case;
+use compare::Difference;
+use jettison::Jettison;
+
+use crate::test::tally::Tally;
+use crate::{Problem, processes, workspace};
+
+const HELP: &str = "\
+Usage: cargo xtask conformance [NAME…] [--judge] [--again] [--program PATH] [--bases FOLDER] [--list]
+
+Builds the cases of conformance/ with jettison and compares them with BuildKit's answers. NAME may end in *.
+  --judge          Ask BuildKit (root, runc, Go) and write its answers
+  --again          Ask BuildKit and compare with the answers that are written down
+  --program PATH   Another program with the command line of jettison, instead of a build of it
+  --bases FOLDER   Only make the bases, OCI layouts, below that folder
+  --list           List the cases
+";
+
+#[derive(Default)]
+struct Options {
+    names: Vec<String>,
+    is_judging: bool,
+    is_asking_again: bool,
+    is_listing: bool,
+    program: Option<PathBuf>,
+    bases: Option<PathBuf>,
+}
+
+/// Who builds.
+enum Builder {
+    BuildKit(Box<BuildKit>),
+    Jettison(Jettison),
+}
+
+impl Builder {
+    fn build(&self, case: &Case, scratch: &Path, bases: &[Base]) -> Result<Answer, Problem> {
+        match self {
+            Self::BuildKit(builder) => builder.build(case, scratch, bases),
+            Self::Jettison(builder) => builder.build(case, scratch, bases),
+        }
+    }
+}
+
+/// Runs the cases; an error when one differs without a reason.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
+    let Some(options) = read_options(arguments)? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    if let Some(folder) = &options.bases {
+        for base in bases::make(folder)? {
+            println!("{} {}", base.folder.display(), base.digest);
+        }
+        return Ok(());
+    }
+    let root = workspace::root();
+    let mut cases = Case::all(&root.join("conformance"))?;
+    if let Some(name) = options
+        .names
+        .iter()
+        .find(|name| !cases.iter().any(|case| is_meant(name, &case.name)))
+    {
+        return Err(format!("no such case: {name}").into());
+    }
+    cases.retain(|case| {
+        options.names.is_empty() || options.names.iter().any(|name| is_meant(name, &case.name))
+    });
+    if options.is_listing {
+        for case in &cases {
+            println!("{:32} {:22} {}", case.name, case.manual, case.title);
+        }
+        return Ok(());
+    }
+    processes::watch_interrupts()?;
+    let folder = workplace()?;
+    let builder = if options.is_judging || options.is_asking_again {
+        Builder::BuildKit(Box::new(BuildKit::start(folder.path())?))
+    } else {
+        let store = folder.path().join("store");
+        let jettison = match options.program {
+            Some(program) => Jettison { program, store },
+            None => Jettison::compile(&root, store)?,
+        };
+        if !jettison.knows_dockerfiles() {
+            return Err(NO_DOCKERFILES.into());
+        }
+        Builder::Jettison(jettison)
+    };
+    let wrong = all(&cases, &builder, options.is_judging, folder.path())?;
+    drop(builder);
+    println!(
+        "\n{} of {} cases as they should be",
+        cases.len() - wrong.len(),
+        cases.len()
+    );
+    match wrong.as_slice() {
+        [] => Ok(()),
+        wrong => Err(format!("not as it should be: {}", wrong.join(", ")).into()),
+    }
+}
+
+/// All cases among the tests; answers what could not be had.
+pub(crate) fn run_all(root: &Path, tally: &mut Tally) -> Result<Vec<String>, Problem> {
+    let cases = Case::all(&root.join("conformance"))?;
+    let folder = workplace()?;
+    let jettison = Jettison::compile(root, folder.path().join("store"))?;
+    if !jettison.knows_dockerfiles() {
+        return Ok(vec![format!("conformance ({NO_DOCKERFILES})")]);
+    }
+    println!("conformance with BuildKit");
+    let wrong = all(&cases, &Builder::Jettison(jettison), false, folder.path())?;
+    tally.add((cases.len() - wrong.len()) as u64, wrong.len() as u64);
+    Ok(Vec::new())
+}
+
+/// Why there is nothing to compare.
+const NO_DOCKERFILES: &str = "jettison build does not know --build-context and --target";
+
+/// Names of the cases that are not as they should be.
+fn all(
+    cases: &[Case],
+    builder: &Builder,
+    is_judging: bool,
+    folder: &Path,
+) -> Result<Vec<String>, Problem> {
+    let bases = bases::make(&folder.join("bases"))?;
+    let mut wrong = Vec::new();
+    for case in cases {
+        processes::go_on()?;
+        let begun = Instant::now();
+        let scratch = folder.join("cases").join(&case.name);
+        let outcome = one(case, builder, is_judging, &scratch, &bases);
+        let took_s = begun.elapsed().as_secs_f64();
+        let _ = std::fs::remove_dir_all(&scratch);
+        match outcome {
+            Ok(differences) if differences.is_empty() => {
+                println!("same    {:36} {took_s:.1} s", case.name)
+            }
+            Ok(differences) => {
+                println!("DIFFERS {:36} {took_s:.1} s  {}", case.name, case.title);
+                differences
+                    .iter()
+                    .for_each(|difference| println!("        {difference}"));
+                wrong.push(case.name.clone());
+            }
+            Err(problem) => {
+                println!("DEFECT  {:36} {took_s:.1} s  {problem}", case.name);
+                wrong.push(case.name.clone());
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+fn one(
+    case: &Case,
+    builder: &Builder,
+    is_judging: bool,
+    scratch: &Path,
+    bases: &[Base],
+) -> Result<Vec<Difference>, Problem> {
+    scratch::prepare(case, scratch)?;
+    let found = builder.build(case, scratch, bases)?;
+    if is_judging {
+        found.save(&case.folder)?;
+    }
+    let expected = Answer::load(&case.folder)?;
+    let all = compare::differences(&expected, &found, &case.says, bases, &case.times)?;
+    Ok(match builder {
+        // What jettison does otherwise is no matter of the judge's.
+        Builder::BuildKit(_) => all,
+        Builder::Jettison(_) => compare::unexplained(all, &case.differs),
+    })
+}
+
+/// Not under /tmp, which may be in memory, or be mounted without what images need.
+fn workplace() -> Result<tempfile::TempDir, Problem> {
+    Ok(tempfile::Builder::new()
+        .prefix("jettison-conformance-")
+        .tempdir_in("/var/tmp")?)
+}
+
+fn is_meant(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => pattern == name,
+    }
+}
+
+fn read_options(arguments: &[String]) -> Result<Option<Options>, Problem> {
+    let mut options = Options::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let mut path = |what: &str| {
+            let path = arguments.next().map(PathBuf::from);
+            path.ok_or_else(|| format!("{argument} wants {what}"))
+        };
+        match argument.as_str() {
+            "--judge" => options.is_judging = true,
+            "--again" => options.is_asking_again = true,
+            "--list" => options.is_listing = true,
+            "--program" => options.program = Some(path("a program")?),
+            "--bases" => options.bases = Some(path("a folder")?),
+            "--help" | "-h" => return Ok(None),
+            option if option.starts_with('-') => {
+                return Err(format!("conformance: no such option: {option}\n\n{HELP}").into());
+            }
+            name => options.names.push(name.to_owned()),
+        }
+    }
+    Ok(Some(options))
+}
