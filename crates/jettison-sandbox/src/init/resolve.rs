@@ -17,16 +17,24 @@ use super::created::Created;
 
 /// Like the kernel's bound on links in one path.
 const LINKS: usize = 40;
+/// How often the kernel may be unsure.
+const TRIES: usize = 32;
 
 /// Opens a path inside `root`, following links inside it.
 pub(crate) fn open(root: BorrowedFd<'_>, path: &OsStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::CLOEXEC;
     let relative = relative(path);
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    match openat2(root, relative, flags, Mode::empty(), resolve) {
-        Err(Errno::NOSYS | Errno::PERM) => walk(root, relative, flags),
-        result => result,
+    // Whoever renames or mounts anything on the machine while the kernel is
+    // at a `..` makes it unsure (EAGAIN, openat2(2)).
+    for _ in 0..TRIES {
+        match openat2(root, relative, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) => {}
+            Err(Errno::NOSYS | Errno::PERM) => break,
+            result => return result,
+        }
     }
+    walk(root, relative, flags)
 }
 
 fn relative(path: &OsStr) -> &OsStr {

@@ -9,7 +9,7 @@ use jettison_image::{
     Budget, ContentHash, Digest, Entry, EntryKind, ImagePath, LayerIndex, LayerIndexBuilder,
     Limits, Metadata, Timestamp, Tree,
 };
-use jettison_sandbox::{ContainerSpec, Error, Mount, MountSource, Sandbox, Tier};
+use jettison_sandbox::{ContainerSpec, Error, Mount, MountSource, Network, Options, Sandbox, Tier};
 
 use crate::support::*;
 
@@ -741,6 +741,136 @@ fn a_socket_of_the_machine() {
     in_root(a_socket);
 }
 
+/// The machine's network, and its resolver, however `/etc/resolv.conf` leads
+/// to it.
+fn the_machines_network(tier: Tier, scratch_dir: Option<PathBuf>, at: &Path) {
+    let options = Options {
+        tier: Some(tier),
+        network: Network::Host,
+        scratch_dir,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::open(&options).unwrap();
+    let lower = base().link("lib", "usr/lib").link("lib64", "usr/lib64");
+    let below = vec![lower.fill(&sandbox, &at.join("base"))];
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"the machine\n").unwrap();
+    });
+    let script = format!("cat /etc/resolv.conf; busybox nc 127.0.0.1 {port} </dev/null");
+    let spec = ContainerSpec {
+        network: Network::Host,
+        upper: Some(at.join("upper")),
+        ..sh(&script)
+    };
+    let out = run_into(&sandbox, &below, &at.join("upper"), spec);
+    let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    assert_eq!(out, format!("{resolver}the machine\n"));
+    answering.join().unwrap();
+    // A step may be cut off from it.
+    let alone = ContainerSpec {
+        network: Network::None,
+        ..sh("busybox ip -o addr")
+    };
+    let (_, out, _) = run(&sandbox, &sandbox.stack(&below).unwrap(), &alone);
+    assert!(
+        out.contains("127.0.0.1/8") && out.lines().count() <= 2,
+        "{out}"
+    );
+    for name in ["upper", "base"] {
+        sandbox.discard(&at.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn a_step_in_the_machines_network() {
+    if is_root() && busybox().is_some() {
+        let at = tempfile::tempdir().unwrap();
+        the_machines_network(Tier::Root, None, at.path());
+    }
+}
+
+/// What the next test kills.
+#[test]
+fn victim() {
+    let Some(at) = std::env::var_os("JETTISON_TEST_SNAPSHOT") else {
+        return;
+    };
+    let at = PathBuf::from(at);
+    let options = Options::default();
+    let sandbox = Sandbox::open(&options).unwrap();
+    let below = vec![base().fill(&sandbox, &at.join("base"))];
+    let root = sandbox.stack(&below).unwrap();
+    let upper = at.join("upper");
+    std::fs::create_dir(&upper).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(at.join("agent")).unwrap();
+    let socket = MountSource::HostSocket {
+        path: at.join("agent"),
+        mode: 0o600,
+        uid: 0,
+        gid: 0,
+    };
+    let spec = ContainerSpec {
+        upper: Some(upper),
+        mounts: vec![mount(socket, "/run/agent", false)],
+        ..sh("echo x > /data/new; echo up; busybox sleep 86397")
+    };
+    let container = sandbox.start(&root, &spec).unwrap();
+    while container.stdout().head.is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    println!("up");
+    std::thread::sleep(std::time::Duration::from_secs(60));
+}
+
+#[test]
+fn killed_in_a_step_nothing_is_left_but_its_directories() {
+    use std::io::{BufRead, BufReader};
+    if !is_root() || busybox().is_none() {
+        return;
+    }
+    let at = tempfile::tempdir().unwrap();
+    // Nobody else's, who may be mounting too.
+    let mounts = || {
+        let text = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let place = at.path().to_str().unwrap();
+        let of_ours = |line: &&str| line.contains(place) || line.contains("jettison");
+        text.lines().filter(of_ours).count()
+    };
+    let before = mounts();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "snapshots::victim", "--nocapture"])
+        .env("JETTISON_TEST_SNAPSHOT", at.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !lines.next().unwrap().unwrap().contains("up") {}
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let marked = || {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        let of_ours = |line: &Vec<u8>| {
+            let line = String::from_utf8_lossy(line);
+            line.contains("86397") || line.contains("snapshots::victim\0")
+        };
+        lines.filter(of_ours).count()
+    };
+    let until = std::time::Instant::now() + MOMENT;
+    while marked() > 0 && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!((marked(), mounts()), (0, before));
+    let sandbox = root_tier().unwrap();
+    for name in ["upper", "base"] {
+        sandbox.discard(&at.path().join(name)).unwrap();
+        assert!(!at.path().join(name).exists());
+    }
+}
+
 /// Everything above as an ordinary user with subordinate ids.
 #[test]
 fn inner_snapshots() {
@@ -765,19 +895,34 @@ fn inner_snapshots() {
         body(&sandbox, &at);
         std::fs::remove_dir(&at).unwrap();
     }
+    drop(sandbox);
+    the_machines_network(Tier::UserNamespace, Some(scratch.into()), &at);
     println!("inner ran");
 }
 
 #[test]
 fn snapshots_of_an_ordinary_user() {
+    let text = as_user_with_ids("snapshots::inner_snapshots");
+    assert!(text.is_none_or(|text| text.contains("inner ran")));
+}
+
+/// Runs a test of this binary as a user who has subordinate ids.
+pub(crate) fn as_user_with_ids(test: &str) -> Option<String> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _alone = ALONE.lock();
     if !is_root() || !crate::tiers::has("newuidmap") {
-        return;
+        return None;
     }
     let name = "jettison-test-snap";
     let _ = std::process::Command::new("useradd")
         .args(["--no-create-home", "--uid", "54322", name])
         .output();
-    let text = crate::tiers::as_user(54322, "snapshots::inner_snapshots", &[]);
+    let text = crate::tiers::as_user(54322, test, &[]);
     let _ = std::process::Command::new("userdel").arg(name).output();
-    assert!(text.is_none_or(|text| text.contains("inner ran")));
+    text
+}
+
+/// A snapshot with a shell.
+pub(crate) fn shell(sandbox: &Sandbox, directory: &Path) -> PathBuf {
+    base().fill(sandbox, directory)
 }
