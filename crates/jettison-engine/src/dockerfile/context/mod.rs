@@ -8,7 +8,7 @@
 //! change since.
 //!
 //! Nothing outside the directory is ever read: no link is followed, and what is
-//! neither file, directory nor link is left out and named.
+//! no regular file is never opened.
 
 mod hash;
 mod ignored;
@@ -193,5 +193,3 @@ impl std::fmt::Debug for Context {
     }
 }
 
-#[cfg(test)]
-mod tests;

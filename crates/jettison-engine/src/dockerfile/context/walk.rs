@@ -1,6 +1,7 @@
 //! The walk over the directory: what is there, without reading any content.
-//! Names are kept as bytes; no link is followed; devices, FIFOs and sockets are
-//! left out, as are names that a layer reserves for whiteouts.
+//! Names are kept as bytes; no link is followed. Devices and FIFOs are there, as
+//! with BuildKit, and never opened; sockets are left out, as is what a layer
+//! reserves for whiteouts.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsStr};
@@ -14,7 +15,7 @@ use jettison_dockerfile::ignore::{Ignore, ParentMatches};
 use jettison_image::{
     Budget, Entry, EntryKind, Error, ImagePath, LayerIndexBuilder, Limits, Metadata, Tree,
 };
-use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::fs::{AtFlags, FileType, Stat, major, minor};
 
 use super::known::Facts;
 use super::{ContextError, LeftOut, open};
@@ -176,9 +177,34 @@ impl Walk<'_> {
                     None,
                 )
             }
-            FileType::Fifo => self.leave_out("a FIFO"),
-            FileType::Socket => self.leave_out("a socket"),
-            _ => self.leave_out("a device"),
+            FileType::Fifo => self.push(
+                Entry {
+                    path,
+                    kind: EntryKind::Fifo,
+                    metadata,
+                },
+                None,
+            ),
+            FileType::CharacterDevice | FileType::BlockDevice => {
+                let (major, minor) = (major(stat.st_rdev), minor(stat.st_rdev));
+                if (major, minor) == (0, 0) {
+                    return self.leave_out("a device that layers keep for whiteouts");
+                }
+                let kind = if kind == FileType::CharacterDevice {
+                    EntryKind::CharDevice { major, minor }
+                } else {
+                    EntryKind::BlockDevice { major, minor }
+                };
+                self.push(
+                    Entry {
+                        path,
+                        kind,
+                        metadata,
+                    },
+                    None,
+                )
+            }
+            _ => self.leave_out("a socket"),
         }
     }
 

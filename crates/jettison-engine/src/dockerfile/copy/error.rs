@@ -28,9 +28,9 @@ pub enum CopyError {
         "invalid chmod parameter: '{}'. it should be octal string and between 0 and 07777", shown(.0)
     )]
     Mode(Vec<u8>),
-    /// `--chown` names somebody in a way that cannot be read.
-    #[error("invalid chown parameter: '{}'", shown(.0))]
-    Owner(Vec<u8>),
+    /// Names with `--link`.
+    #[error("--chown={} with --link: only numbers, for names are looked up in the stage that --link does not read", shown(.0))]
+    OwnerOfNoStage(Vec<u8>),
     /// A name that a layer cannot hold.
     #[error("{}: layers keep names that begin with .wh. for whiteouts", shown(.0))]
     Reserved(Vec<u8>),

@@ -34,6 +34,12 @@ impl Owner {
         }
     }
 
+    /// Whether it takes a stage to know the ids.
+    pub(super) fn has_names(&self) -> bool {
+        let is_name = |name: &Name| matches!(name, Name::Named(_));
+        is_name(&self.user) || self.group.as_ref().is_some_and(is_name)
+    }
+
     /// The ids in a stage; in an empty root nobody has a name.
     pub(super) fn ids(&self, stage: Option<&dyn FileSystem>) -> Result<(u64, u64), CopyError> {
         let (uid, mut gid) = match &self.user {
@@ -58,7 +64,7 @@ impl Owner {
 
 impl Name {
     fn parse(text: &[u8]) -> Self {
-        if text == b"root" {
+        if text == b"root" || text.is_empty() {
             return Self::Id(0);
         }
         let id = std::str::from_utf8(text).ok().and_then(|text| {

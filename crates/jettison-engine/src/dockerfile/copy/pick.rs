@@ -99,6 +99,9 @@ fn resolve<'t>(tree: &'t Tree, path: &[u8]) -> Result<Vec<(Vec<u8>, Node<'t>)>, 
     if pattern.is_empty() {
         return Ok(vec![(name(path), base)]);
     }
+    if !base.is_directory() {
+        return Err(CopyError::NotFound(path.to_vec()));
+    }
     let mut found = Vec::new();
     // A class may match a slash, so only without one the depth is known.
     let depth = if pattern.contains(&b'[') {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use jettison_dockerfile::ignore::Ignore;
-use jettison_image::{Digest, Node, NodeKind, Sha256Writer};
+use jettison_image::{Digest, Follow, Node, NodeKind, Sha256Writer};
 
 use super::files::InlineFile;
 use super::mode::Mode;
@@ -63,7 +63,11 @@ pub(crate) fn local<'a>(
             exclude: filter.0.exclude.clone(),
         },
     )?;
-    if !is_glob(from) && !is_glob(&pattern) && !part.has_picked() {
+    let is_link = |path: &[u8]| {
+        let node = source.tree().resolve(path, Follow::AllButLast);
+        node.is_ok_and(|node| node.link_target().is_some())
+    };
+    if !is_glob(from) && !is_glob(&pattern) && (!part.has_picked() || is_link(&absolute(from))) {
         return Err(CopyError::NotFound(absolute(
             &[from, b"/", &pattern].concat(),
         )));
@@ -100,13 +104,18 @@ pub(crate) fn with_parts<'a>(
     let mode = request.chmod.as_deref().map(Mode::parse).transpose()?;
     let owner = request.chown.as_deref().map(Owner::parse);
     let key = key(request, &parts)?;
-    Ok(Selection {
+    let selection = Selection {
         parts,
         request,
         mode,
         owner,
         key,
-    })
+    };
+    if selection.is_independent() && selection.owner.as_ref().is_some_and(Owner::has_names) {
+        let written = request.chown.clone().unwrap_or_default();
+        return Err(CopyError::OwnerOfNoStage(written));
+    }
+    Ok(selection)
 }
 
 impl Selection<'_> {

@@ -8,7 +8,7 @@ use jettison_image::{
     Digest, Entry, EntryKind, Error, ImagePath, LayerWriter, Metadata, Node, NodeKind, Timestamp,
 };
 
-use super::draft::{Draft, ROOT, Spot, What};
+use super::draft::{Draft, ROOT, Spot, What, other};
 use super::{CopyError, Part};
 use crate::dockerfile::FileSystem;
 
@@ -106,6 +106,9 @@ impl Rows<'_, '_> {
 
     fn spot(&mut self, spot: Spot, path: ImagePath) -> Result<(), CopyError> {
         let place = self.draft.place(spot);
+        if self.unchanged.binary_search(&spot).is_ok() {
+            return Ok(());
+        }
         let kind = match &place.what {
             What::Below if !self.draft.is_directory(spot) => return Ok(()),
             What::Below | What::Directory => {
@@ -124,9 +127,6 @@ impl Rows<'_, '_> {
             }
             What::Other(kind) => kind.clone(),
             What::File(number) => {
-                if self.unchanged.binary_search(&spot).is_ok() {
-                    return Ok(());
-                }
                 let content = self.contents[*number];
                 if let Some(target) = self.first_names.get(number) {
                     EntryKind::HardLink {
@@ -224,7 +224,7 @@ impl Rows<'_, '_> {
     }
 }
 
-/// Files that replace exactly what is below, which BuildKit's differ leaves
+/// Things that replace exactly what is below, which BuildKit's differ leaves
 /// out; sorted.
 fn unchanged(
     parts: &[Part<'_>],
@@ -238,33 +238,42 @@ fn unchanged(
     let mut spots = Vec::new();
     for spot in draft.spots() {
         let place = draft.place(spot);
-        let What::File(number) = &place.what else {
-            continue;
-        };
         let (Some(below), Some(metadata)) =
             (draft.hidden(place.parent, &place.name), &place.metadata)
         else {
             continue;
         };
-        let content = contents[*number];
-        let is_alike = below.kind()
-            == NodeKind::File {
-                size_bytes: content.size_bytes,
-            }
-            && below.mode() == metadata.mode
+        let is_alike = below.mode() == metadata.mode
             && below.owner() == (metadata.uid, metadata.gid)
             && below.mtime().seconds == metadata.mtime.seconds
             && below.xattrs().get(CAPABILITY) == metadata.xattrs.get(CAPABILITY);
-        if is_alike {
-            let files = parts[content.part].files.as_dyn();
-            let node = files.tree().at(content.node);
-            if digest(stage, Some(below))? == digest(files, node)? {
-                spots.push(spot);
-            }
+        let is_same = is_alike
+            && match &place.what {
+                What::File(number) => has_content(stage, below, parts, contents[*number])?,
+                What::Other(kind) => other(below.kind()).as_ref() == Some(kind),
+                What::Below | What::Directory => false,
+            };
+        if is_same {
+            spots.push(spot);
         }
     }
     spots.sort_unstable();
     Ok(spots)
+}
+
+fn has_content(
+    stage: &dyn FileSystem,
+    below: Node<'_>,
+    parts: &[Part<'_>],
+    content: Content,
+) -> Result<bool, Error> {
+    let size_bytes = content.size_bytes;
+    if below.kind() != (NodeKind::File { size_bytes }) {
+        return Ok(false);
+    }
+    let files = parts[content.part].files.as_dyn();
+    let node = files.tree().at(content.node);
+    Ok(digest(stage, Some(below))? == digest(files, node)?)
 }
 
 fn digest(files: &dyn FileSystem, node: Option<Node<'_>>) -> Result<Option<Digest>, Error> {
