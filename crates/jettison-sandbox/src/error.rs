@@ -5,6 +5,9 @@ use std::io;
 use crate::tier::Tier;
 use crate::wire::{Failure, FailureKind};
 
+/// The step that fails where an upper layer cannot be.
+pub(crate) const MOUNTING_OVERLAY: &str = "mounting the overlay";
+
 /// Why a sandbox, a root or a container could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -113,6 +116,15 @@ impl Error {
                 _ => None,
             },
             Self::User(_) => Some("name a user by number, as in --user 65532".to_owned()),
+            Self::Step { step, source }
+                if step == MOUNTING_OVERLAY && source.raw_os_error() == Some(libc::EINVAL) =>
+            {
+                Some(
+                    "layers have to lie on a file system that can carry an overlay: ext4, xfs, \
+                     btrfs or tmpfs, and not another overlay"
+                        .to_owned(),
+                )
+            }
             Self::Step { source, .. } if source.raw_os_error() == Some(libc::ENOSPC) => Some(
                 "scratch space is full; free some memory or give a larger scratch directory"
                     .to_owned(),

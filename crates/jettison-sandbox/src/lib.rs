@@ -24,6 +24,7 @@ mod init;
 mod listener;
 mod output;
 mod own_program;
+mod remove;
 mod root;
 mod sandbox;
 mod scratch;

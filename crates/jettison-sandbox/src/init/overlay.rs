@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
 use rustix::process::chdir;
 
+use crate::error::MOUNTING_OVERLAY;
 use crate::tier::Tier;
 use crate::wire::Failure;
 
@@ -73,7 +74,7 @@ impl Overlay<'_> {
             None => mount_options(&merged, &options),
         };
         let _ = chdir("/");
-        mounted.map_err(|e| Failure::step("mounting the overlay", e))?;
+        mounted.map_err(|e| Failure::step(MOUNTING_OVERLAY, e))?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         rustix::fs::open(&merged, flags, Mode::empty())
             .map_err(|e| Failure::step("opening the overlay", e))

@@ -27,13 +27,12 @@ const HEADER: usize = 16 << 20;
 /// Zeros of at least this length become a hole.
 const HOLE: usize = 4096;
 
-/// Fills `directory`, which is created.
+/// Fills `directory`, which is empty.
 pub(super) fn extract(
     directory: &Path,
     records: &mut (impl Read + Write),
     tier: Tier,
 ) -> Result<RootReport, Failure> {
-    std::fs::create_dir(directory).map_err(|e| Failure::step("creating the root", e))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(directory, flags, Mode::empty())
         .map_err(|e| Failure::step("opening the root", e))?;

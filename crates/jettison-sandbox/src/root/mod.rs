@@ -15,6 +15,7 @@ use jettison_image::{Entry, EntryKind};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::error::Error;
+use crate::remove::remove_tree;
 use crate::sandbox::Link;
 use crate::supervisor::Supervisor;
 use crate::sys;
@@ -152,16 +153,21 @@ impl Supervisor<'_> {
         self.fill(base.join(format!("roots/{id}")))
     }
 
-    /// Starts a worker that fills a directory, which it creates, from
-    /// records; returns the socket for them.
+    /// Creates a directory and starts a worker that fills it from records;
+    /// returns the socket for them.
     pub(crate) fn fill(&mut self, directory: PathBuf) -> Result<OwnedFd, Failure> {
         let tier = self.tier();
+        // What is there already is somebody's, and not removed on a failure.
+        std::fs::create_dir(&directory).map_err(|e| {
+            let what = format!("creating {}", directory.display());
+            Failure::step(what, e)
+        })?;
         self.work("writing files", move |mut records| {
             let answer: (Option<RootReport>, Option<Failure>) =
                 match extract::extract(&directory, &mut records, tier) {
                     Ok(report) => (Some(report), None),
                     Err(failure) => {
-                        let _ = std::fs::remove_dir_all(&directory);
+                        let _ = remove_tree(&directory);
                         (None, Some(failure))
                     }
                 };
@@ -196,7 +202,7 @@ impl Supervisor<'_> {
 
     pub(crate) fn drop_root(&mut self, id: u64) {
         if self.stacks.remove(&id).is_none() {
-            let _ = std::fs::remove_dir_all(self.root_directory(id));
+            let _ = remove_tree(&self.root_directory(id));
         }
     }
 }

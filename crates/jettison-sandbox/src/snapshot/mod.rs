@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::ids;
+use crate::remove::remove_tree;
 use crate::root::{Root, RootReport};
 use crate::sandbox::Sandbox;
 use crate::tier::Tier;
@@ -79,8 +80,7 @@ impl Sandbox {
             }
         }
         if !self.tier().has_user_namespace() {
-            return std::fs::remove_dir_all(directory)
-                .map_err(|e| Error::step(removing(directory), e));
+            return remove_tree(directory).map_err(|e| Error::step(removing(directory), e));
         }
         let directory = seen(directory)?;
         let (_, fds) = self.link().call(&Request::Discard { directory }, &[])?;

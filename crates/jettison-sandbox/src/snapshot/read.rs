@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use super::FILES;
 use crate::init::Overlay;
+use crate::remove::remove_tree;
 use crate::root::{BROKEN, PIECE, RootEntry, RootKind, open_directory};
 use crate::supervisor::Supervisor;
 use crate::supervisor::enter::below;
@@ -49,7 +50,7 @@ impl Supervisor<'_> {
         let seen = below(&self.layout().host, directory);
         self.work("removing files", |mut answer| {
             let step = || format!("removing {}", directory.display());
-            let failure = std::fs::remove_dir_all(&seen).err();
+            let failure = remove_tree(&seen).err();
             let failure = failure.map(|e| Failure::step(step(), e));
             let _ = answer.write_all(&encode(&failure));
         })

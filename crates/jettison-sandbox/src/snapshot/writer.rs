@@ -12,7 +12,8 @@ use crate::wire::{Failure, decode};
 /// Fills a snapshot. Every path comes once, parents and first names of hard
 /// links before what needs them; a hard link to a file of a layer below has
 /// to come as a file. A directory that was never written is made as root's
-/// with mode 0755. When it is dropped unfinished, what was written is removed.
+/// with mode 0755; that holds for the root too, whose owner and mode in a stack
+/// are those of the highest snapshot. When it is dropped unfinished, what was written is removed.
 #[derive(Debug)]
 pub struct SnapshotWriter {
     records: Records,

@@ -20,6 +20,7 @@ use super::{Role, Supervisor};
 use crate::cgroup::Group;
 use crate::exit::{Exit, ExitReason};
 use crate::init::{self, Created, Place};
+use crate::remove::remove_tree;
 use crate::snapshot::{FILES, WORK};
 use crate::spec::Network;
 use crate::sys;
@@ -34,6 +35,8 @@ pub(crate) struct Contained {
     pub(crate) directory: PathBuf,
     pub(crate) group: Group,
     pub(crate) watch: Option<Watch>,
+    /// Its program was executed.
+    pub(crate) started: bool,
     /// Its own layer.
     pub(crate) upper: PathBuf,
     /// What we made in it for our mounts.
@@ -162,6 +165,7 @@ impl Supervisor<'_> {
                 Some(upper) => upper.join(FILES),
                 None => place.directory.join("upper"),
             },
+            started: false,
             created: Created::default(),
             tracer,
         };
@@ -237,6 +241,7 @@ impl Supervisor<'_> {
         let _ = ours.send(&0_u8, &[]);
         let (created, terminal) = self.follow(ours)?;
         contained.created = created;
+        contained.started = true;
         Ok(terminal)
     }
 
@@ -329,16 +334,18 @@ impl Supervisor<'_> {
             let mounts = contained.request.mounts.len();
             self.end_relays(id, &contained.directory, mounts);
             if contained.request.root.is_some() {
-                let _ = std::fs::remove_dir_all(&contained.directory);
+                let _ = remove_tree(&contained.directory);
             }
-            if let Some(upper) = &contained.request.upper {
+            // Of one that never started the directory may be another's.
+            if let Some(upper) = contained
+                .request
+                .upper
+                .as_ref()
+                .filter(|_| contained.started)
+            {
                 let failed =
                     |e: io::Error| Failure::step(format!("tidying {}", upper.display()), e);
-                let work = below(&self.layout.host, upper).join(WORK);
-                match std::fs::remove_dir_all(work) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
-                    _ => {}
-                }
+                remove_tree(&below(&self.layout.host, upper).join(WORK)).map_err(failed)?;
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
                 let files = rustix::fs::open(&contained.upper, flags, Mode::empty());
                 let marks = self.setup.tier.overlay_attributes();
