@@ -1,3 +1,4 @@
-mkdir t; echo x > t/file; chmod 640 t/file; ln t/file t/twin; ln -s file t/link; ln -s /etc t/absolute; mkdir t/empty; chmod 1777 t/empty; echo s > t/setuid; chmod 4755 t/setuid; mkfifo t/fifo
+mkdir t; echo x > t/file; chmod 640 t/file; ln t/file t/twin; ln -s file t/link; ln -s /etc t/absolute; mkdir t/empty; chmod 1777 t/empty; echo s > t/setuid; mkfifo t/fifo
+chown -h -R 1000:50 t; chmod 4755 t/setuid
 touch -d '2012-03-04 05:06:07 UTC' t/file t
-chown -h -R 1000:50 t; tar --numeric-owner -cf context/archive.tar t
+tar --numeric-owner -cf context/archive.tar t

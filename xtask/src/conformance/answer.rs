@@ -188,7 +188,7 @@ impl Answer {
 
 fn line(facts: &Facts) -> Result<String, Problem> {
     const ORDER: &[&str] = &[
-        "kind", "mode", "owner", "size", "target", "same_as", "sha256",
+        "kind", "mode", "owner", "size", "target", "same_as", "sha256", "text",
     ];
     let mut keys: Vec<&String> = facts.keys().collect();
     keys.sort_by_key(|key| {

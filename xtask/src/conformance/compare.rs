@@ -163,7 +163,7 @@ fn keys<'a>(
 fn show(value: Option<&Value>) -> String {
     match value {
         None => "nothing".to_owned(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => text.escape_debug().to_string(),
         Some(value) => value.to_string(),
     }
 }

@@ -29,6 +29,10 @@ pub(crate) enum Class {
     WrongKind,
     /// What is to be fetched cannot be had.
     NotFetched,
+    /// Symbolic links that lead to one another.
+    LinkLoop,
+    /// An archive that is damaged, or cannot be unpacked.
+    Archive,
     /// A file is not what `--checksum` says.
     Checksum,
 }
@@ -75,6 +79,8 @@ impl Class {
                 "non-directory",
             ],
             Self::NotFetched => &["connection refused", "invalid response"],
+            Self::LinkLoop => &["too many links", "too many levels"],
+            Self::Archive => &["unexpected EOF", "no such file"],
             Self::Checksum => &["checksum", "digest mismatch"],
         }
     }

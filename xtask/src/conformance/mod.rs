@@ -13,6 +13,8 @@ mod scratch;
 mod tree;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use answer::Answer;
@@ -136,7 +138,7 @@ pub(crate) fn run_all(root: &Path, tally: &mut Tally) -> Result<Vec<String>, Pro
 /// Why there is nothing to compare.
 const NO_DOCKERFILES: &str = "jettison build does not know --build-context and --target";
 
-/// Names of the cases that are not as they should be.
+/// Names of the cases that are not as they should be. As many are built at a time as there are processors.
 fn all(
     cases: &[Case],
     builder: &Builder,
@@ -144,32 +146,49 @@ fn all(
     folder: &Path,
 ) -> Result<Vec<String>, Problem> {
     let bases = bases::make(&folder.join("bases"))?;
-    let mut wrong = Vec::new();
-    for case in cases {
-        processes::go_on()?;
-        let begun = Instant::now();
-        let scratch = folder.join("cases").join(&case.name);
-        let outcome = one(case, builder, is_judging, &scratch, &bases);
-        let took_s = begun.elapsed().as_secs_f64();
-        let _ = std::fs::remove_dir_all(&scratch);
-        match outcome {
-            Ok(differences) if differences.is_empty() => {
-                println!("same    {:36} {took_s:.1} s", case.name)
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if processes::go_on().is_err() {
+                return;
             }
-            Ok(differences) => {
-                println!("DIFFERS {:36} {took_s:.1} s  {}", case.name, case.title);
-                differences
-                    .iter()
-                    .for_each(|difference| println!("        {difference}"));
-                wrong.push(case.name.clone());
-            }
-            Err(problem) => {
-                println!("DEFECT  {:36} {took_s:.1} s  {problem}", case.name);
+            let begun = Instant::now();
+            let scratch = folder.join("cases").join(&case.name);
+            let outcome = one(case, builder, is_judging, &scratch, &bases);
+            let _ = std::fs::remove_dir_all(&scratch);
+            let (is_well, lines) = report(case, &outcome, begun.elapsed().as_secs_f64());
+            // In one piece: others write, too.
+            print!("{lines}");
+            if !is_well && let Ok(mut wrong) = wrong.lock() {
                 wrong.push(case.name.clone());
             }
         }
-    }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        (0..workers).for_each(|_| drop(scope.spawn(work)));
+    });
+    processes::go_on()?;
+    let mut wrong = wrong.into_inner().map_err(|_| "a case ended in a panic")?;
+    wrong.sort();
     Ok(wrong)
+}
+
+fn report(case: &Case, outcome: &Result<Vec<Difference>, Problem>, took_s: f64) -> (bool, String) {
+    let line =
+        |verdict: &str, more: &str| format!("{verdict:7} {:36} {took_s:4.1} s{more}\n", case.name);
+    match outcome {
+        Ok(differences) if differences.is_empty() => (true, line("same", "")),
+        Ok(differences) => {
+            let mut lines = line("DIFFERS", &format!("  {}", case.title));
+            for difference in differences {
+                lines.push_str(&format!("        {difference}\n"));
+            }
+            (false, lines)
+        }
+        Err(problem) => (false, line("DEFECT", &format!("  {problem}"))),
+    }
 }
 
 fn one(

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Problem;
 
-/// What is said of one path: `kind`, `mode`, `owner` and, where they apply, `size`, `sha256`, `target`, `device`, `xattrs`,
+/// What is said of one path: `kind`, `mode`, `owner` and, where they apply, `size`, `sha256` or `text`, `target`, `device`, `xattrs`,
 /// `same_as` (the first name of the same file) and `mtime`.
 pub(crate) type Facts = BTreeMap<String, Value>;
 
@@ -205,7 +205,8 @@ fn read(
         _ => {
             say("kind", json!("file"));
             say("size", json!(file.size()));
-            say("sha256", json!(digest(file)?));
+            let (key, value) = content(file)?;
+            say(key, value);
         }
     }
     Ok((
@@ -225,6 +226,20 @@ fn device(header: &tar::Header) -> Result<String, Problem> {
         numbers.0.unwrap_or(0),
         numbers.1.unwrap_or(0)
     ))
+}
+
+/// A short text is kept as it is, so that a difference can be read; everything else by its SHA-256.
+fn content(file: &mut tar::Entry<'_, impl Read>) -> Result<(&'static str, Value), Problem> {
+    const SHORT_BYTES: u64 = 400;
+    if file.size() > SHORT_BYTES {
+        return Ok(("sha256", json!(digest(file)?)));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => ("text", json!(text)),
+        Err(error) => ("sha256", json!(digest(&mut error.as_bytes())?)),
+    })
 }
 
 /// The SHA-256 of what is left to read.
