@@ -5,6 +5,7 @@
 //! works in the sandbox above the same layers, unpacked, and what it wrote
 //! becomes the next. A step is known by what it reads.
 
+pub mod add;
 mod content;
 pub mod context;
 pub mod copy;

@@ -15,6 +15,7 @@ use crate::files::open_named;
 pub struct Download {
     source: Source,
     size_bytes: Option<u64>,
+    last_modified: Option<String>,
     url: String,
     left_bytes: u64,
     limit_bytes: u64,
@@ -29,6 +30,11 @@ impl Download {
     /// The length, where the server says it.
     pub fn size_bytes(&self) -> Option<u64> {
         self.size_bytes
+    }
+
+    /// When it was last changed, as the server writes it.
+    pub(crate) fn last_modified(&self) -> Option<&str> {
+        self.last_modified.as_deref()
     }
 
     /// Reads all of it.
@@ -72,12 +78,14 @@ impl HttpClient {
             .filter(|tag| !tag.starts_with("W/"))
             .or_else(|| first.header("last-modified"))
             .map(str::to_owned);
+        let last_modified = first.header("last-modified").map(str::to_owned);
         let (client, again) = (self.clone(), parsed.clone());
         let reopen = move |offset| client.get_from(&again, offset, Some(same.as_deref()));
         let source = Resuming::starting_at(self.options().retry.clone(), first, 0, reopen);
         Ok(Download {
             source: Source::Network(Box::new(source)),
             size_bytes,
+            last_modified,
             url: plain_url(&parsed),
             left_bytes: limit_bytes,
             limit_bytes,
@@ -152,6 +160,7 @@ fn local(url: &Url, limit_bytes: u64) -> Result<Download, HttpError> {
     Ok(Download {
         source: Source::File(file),
         size_bytes: Some(size),
+        last_modified: None,
         url: shown,
         left_bytes: limit_bytes,
         limit_bytes,

@@ -20,6 +20,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use jettison_dockerfile::ignore::Ignore;
 use jettison_image::{Digest, Error, ImagePath, Limits, Node, Tree};
 
 use super::FileSystem;
@@ -37,6 +38,12 @@ pub struct Context {
     known: Known,
     ignore_file: Option<PathBuf>,
     left_out: Vec<LeftOut>,
+}
+
+struct Opened {
+    path: PathBuf,
+    directory: OwnedFd,
+    known: Known,
 }
 
 /// A hash that was computed or remembered.
@@ -107,12 +114,45 @@ impl Context {
             source,
         })?;
         let (ignore, ignore_file) = ignored::read(&path, &directory, dockerfile)?;
+        let known = Known::load(store, &path);
+        let opened = Opened {
+            path,
+            directory,
+            known,
+        };
+        Self::walk(opened, &ignore, ignore_file, limits)
+    }
+
+    /// All of a directory, without an ignore file and without a memory.
+    pub(crate) fn open_all(path: &Path, limits: &Limits) -> Result<Self, ContextError> {
+        let directory = open::directory(path).map_err(|source| ContextError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let opened = Opened {
+            path: path.to_owned(),
+            directory,
+            known: Known::load(None, path),
+        };
+        Self::walk(opened, &Ignore::default(), None, limits)
+    }
+
+    fn walk(
+        opened: Opened,
+        ignore: &Ignore,
+        ignore_file: Option<PathBuf>,
+        limits: &Limits,
+    ) -> Result<Self, ContextError> {
+        let Opened {
+            path,
+            directory,
+            known,
+        } = opened;
         let walk::Walked {
             tree,
             facts,
             left_out,
-        } = walk::walk(&path, &directory, &ignore, limits)?;
-        let known = Known::load(store, &path);
+        } = walk::walk(&path, &directory, ignore, limits)?;
         let hashes = facts
             .iter()
             .map(|facts| match facts.as_ref().and_then(|f| known.digest(f)) {
@@ -193,3 +233,5 @@ impl std::fmt::Debug for Context {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -159,7 +159,6 @@ impl<'t> Draft<'t> {
     }
 
     /// Takes a name away.
-    #[expect(dead_code, reason = "only unpacking an archive takes names away")]
     pub(super) fn remove(&mut self, parent: Spot, name: &[u8], now: Timestamp) {
         self.place_mut(parent).children.insert(name.to_vec(), None);
         self.touch(parent, now);
@@ -189,6 +188,11 @@ impl<'t> Draft<'t> {
     /// Follows a path, links included, inside the root. Names behind the first
     /// that is missing are taken by their letters.
     pub(super) fn reach(&mut self, path: &[u8]) -> Result<Reached, CopyError> {
+        self.reach_below(ROOT, path)
+    }
+
+    /// The same with a directory as the root.
+    pub(super) fn reach_below(&mut self, root: Spot, path: &[u8]) -> Result<Reached, CopyError> {
         let names = |path: &[u8]| -> Vec<Vec<u8>> {
             path.split(|&byte| byte == b'/')
                 .rev()
@@ -198,13 +202,13 @@ impl<'t> Draft<'t> {
         };
         let mut ahead = names(path);
         let mut reached = Reached {
-            spot: ROOT,
+            spot: root,
             missing: Vec::new(),
         };
         let mut links = 0;
         while let Some(name) = ahead.pop() {
             if name == b".." {
-                if reached.missing.pop().is_none() {
+                if reached.missing.pop().is_none() && reached.spot != root {
                     reached.spot = self.place(reached.spot).parent;
                 }
                 continue;
@@ -226,7 +230,7 @@ impl<'t> Draft<'t> {
                 return Err(CopyError::TooManyLinks(path.to_vec()));
             }
             if target.first() == Some(&b'/') {
-                reached.spot = ROOT;
+                reached.spot = root;
             }
             ahead.extend(names(&target));
         }

@@ -31,6 +31,12 @@ pub enum CopyError {
     /// Names with `--link`.
     #[error("--chown={} with --link: only numbers, for names are looked up in the stage that --link does not read", shown(.0))]
     OwnerOfNoStage(Vec<u8>),
+    /// A hard link of an archive names nothing that can have a second name.
+    #[error("{}: hard link to {}, which is no file that is there", shown(.0), shown(.1))]
+    BadHardLink(Vec<u8>, Vec<u8>),
+    /// COPY of something that only ADD fetches.
+    #[error("source can't be a URL for COPY: {}", shown(.0))]
+    Remote(Vec<u8>),
     /// A name that a layer cannot hold.
     #[error("{}: layers keep names that begin with .wh. for whiteouts", shown(.0))]
     Reserved(Vec<u8>),

@@ -15,9 +15,12 @@ mod owner;
 mod pick;
 mod place;
 mod select;
+mod unpack;
 mod write;
 
-use jettison_image::Timestamp;
+use std::path::PathBuf;
+
+use jettison_image::{Limits, Timestamp};
 
 pub use error::CopyError;
 pub use select::{Selection, select};
@@ -25,6 +28,7 @@ pub use write::CopyPlan;
 
 pub(crate) use files::Files;
 pub(crate) use pick::Part;
+pub(crate) use select::{fetched, filter, local, with_parts};
 
 /// A COPY, or an ADD of files of the context, with all words resolved.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +53,11 @@ pub struct CopyRequest {
     pub exclude: Vec<Vec<u8>>,
     /// ADD: archives are unpacked.
     pub unpack: bool,
+    /// Where unpacked contents wait for being written; where the machine keeps
+    /// temporary files when there is none.
+    pub scratch: Option<PathBuf>,
+    /// What archives may hold.
+    pub limits: Limits,
     /// The time of what has none of its own: directories that are made or
     /// written to, inline files.
     pub time: Timestamp,

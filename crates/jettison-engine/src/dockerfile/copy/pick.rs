@@ -10,6 +10,10 @@ use super::{CopyError, Files};
 pub(crate) struct Part<'a> {
     pub(crate) files: Files<'a>,
     pub(super) roots: Vec<Root>,
+    /// Archives are unpacked.
+    pub(crate) unpacks: bool,
+    /// Modes and times are those of a checkout, not of files that somebody keeps.
+    pub(crate) is_checkout: bool,
 }
 
 /// Something that a word or a glob names.
@@ -47,17 +51,30 @@ impl<'a> Part<'a> {
         let path = absolute(word);
         let mut roots = Vec::new();
         for (name, node) in resolve(tree, &path)? {
-            let mut below = Vec::new();
-            if node.is_directory() {
-                pick(node, filter, &mut below)?;
-            }
-            roots.push(Root {
-                name,
-                node: node.id(),
-                below,
-            });
+            roots.push(Root::new(name, node, filter)?);
         }
-        Ok(Self { files, roots })
+        Ok(Self::new(files, roots))
+    }
+
+    /// What has exactly this path, which is no pattern.
+    pub(super) fn literal(
+        files: Files<'a>,
+        path: &[u8],
+        filter: &Filter,
+    ) -> Result<Self, CopyError> {
+        let node = files.as_dyn().tree().get(path);
+        let node = node.ok_or_else(|| CopyError::NotFound(path.to_vec()))?;
+        let root = Root::new(last_name(path), node, filter)?;
+        Ok(Self::new(files, vec![root]))
+    }
+
+    fn new(files: Files<'a>, roots: Vec<Root>) -> Self {
+        Self {
+            files,
+            roots,
+            unpacks: false,
+            is_checkout: false,
+        }
     }
 
     /// Whether something below a root was picked for its own sake.
@@ -66,6 +83,28 @@ impl<'a> Part<'a> {
             .iter()
             .any(|root| root.below.iter().any(|picked| picked.whole))
     }
+}
+
+impl Root {
+    fn new(name: Vec<u8>, node: Node<'_>, filter: &Filter) -> Result<Self, CopyError> {
+        let mut below = Vec::new();
+        if node.is_directory() {
+            pick(node, filter, &mut below)?;
+        }
+        Ok(Self {
+            name,
+            node: node.id(),
+            below,
+        })
+    }
+}
+
+fn last_name(path: &[u8]) -> Vec<u8> {
+    let start = path
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(0, |at| at + 1);
+    path[start..].to_vec()
 }
 
 /// The path as BuildKit reads it: rooted, `..` resolved by its letters.
@@ -87,17 +126,10 @@ pub(super) fn is_glob(path: &[u8]) -> bool {
 }
 
 fn resolve<'t>(tree: &'t Tree, path: &[u8]) -> Result<Vec<(Vec<u8>, Node<'t>)>, CopyError> {
-    let name = |path: &[u8]| {
-        let start = path
-            .iter()
-            .rposition(|&byte| byte == b'/')
-            .map_or(0, |at| at + 1);
-        path[start..].to_vec()
-    };
     let (fixed, pattern) = split(path);
     let base = follow(tree, tree.root(), fixed)?;
     if pattern.is_empty() {
-        return Ok(vec![(name(path), base)]);
+        return Ok(vec![(last_name(path), base)]);
     }
     if !base.is_directory() {
         return Err(CopyError::NotFound(path.to_vec()));
@@ -119,7 +151,7 @@ fn resolve<'t>(tree: &'t Tree, path: &[u8]) -> Result<Vec<(Vec<u8>, Node<'t>)>, 
             CopyError::NotFound(_) => CopyError::NotFound(node.path().as_bytes().to_vec()),
             other => other,
         })?;
-        out.push((name(&relative), end));
+        out.push((last_name(&relative), end));
     }
     Ok(out)
 }

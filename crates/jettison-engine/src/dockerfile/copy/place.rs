@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 
-use jettison_image::{EntryKind, Metadata, Node, NodeKind};
+use jettison_image::{EntryKind, Metadata, Node, NodeKind, Timestamp};
 
 use super::draft::{Draft, Reached, Spot, What, other};
 use super::mode::Mode;
 use super::pick::{Part, Root, absolute};
-use super::write::{Content, CopyPlan};
+use super::write::{Content, Contents, CopyPlan, From};
 use super::{CopyError, CopyRequest, Selection};
 use crate::dockerfile::FileSystem;
+use crate::dockerfile::add::Archive;
 
 impl<'a> Selection<'a> {
     /// Lays what was selected into a stage, or into an empty root where there
@@ -27,6 +28,7 @@ impl<'a> Selection<'a> {
             owner: owner.transpose()?,
             draft: Draft::new(stage.map(FileSystem::tree)),
             contents: Vec::new(),
+            archives: Vec::new(),
         };
         let destination = destination(self.request);
         for (number, part) in self.parts.iter().enumerate() {
@@ -34,7 +36,19 @@ impl<'a> Selection<'a> {
                 placer.root(number, part, root, &destination)?;
             }
         }
-        CopyPlan::new(&self.parts, stage, placer.draft, placer.contents)
+        let Placer {
+            draft,
+            contents,
+            archives,
+            ..
+        } = placer;
+        let contents = Contents {
+            parts: &self.parts,
+            archives,
+            stage,
+            list: contents,
+        };
+        CopyPlan::new(&draft, contents)
     }
 }
 
@@ -56,12 +70,13 @@ fn destination(request: &CopyRequest) -> Vec<u8> {
     path
 }
 
-struct Placer<'s> {
-    request: &'s CopyRequest,
+pub(super) struct Placer<'s> {
+    pub(super) request: &'s CopyRequest,
     mode: Option<&'s Mode>,
-    owner: Option<(u64, u64)>,
-    draft: Draft<'s>,
-    contents: Vec<Content>,
+    pub(super) owner: Option<(u64, u64)>,
+    pub(super) draft: Draft<'s>,
+    pub(super) contents: Vec<Content>,
+    pub(super) archives: Vec<Archive>,
 }
 
 /// A part while one of its roots is copied.
@@ -84,6 +99,16 @@ impl Placer<'_> {
         let Some(node) = tree.at(root.node) else {
             return Ok(());
         };
+        if part.unpacks
+            && node.is_file()
+            && let Some(archive) = Archive::read(
+                part.files.as_dyn().open(node)?,
+                self.request.scratch.as_deref(),
+                &self.request.limits,
+            )?
+        {
+            return self.unpack(archive, destination);
+        }
         // The directory that the destination names or lies in comes first.
         let parent_end = destination.iter().rposition(|&byte| byte == b'/');
         let parent = &destination[..parent_end.map_or(0, |at| at + 1)];
@@ -122,7 +147,8 @@ impl Placer<'_> {
         }
     }
 
-    fn make(&mut self, reached: Reached) -> Result<Spot, CopyError> {
+    /// Makes the directories that a path lacks, for the owner of the copy.
+    pub(super) fn make(&mut self, reached: Reached) -> Result<Spot, CopyError> {
         let (uid, gid) = self.owner.unwrap_or_default();
         let metadata = Metadata {
             mode: Mode::of_made_directory(self.mode),
@@ -177,7 +203,7 @@ impl Placer<'_> {
                 }
                 None => {
                     check_name(node.name(), &self.draft.path(parent))?;
-                    let metadata = self.metadata(node);
+                    let metadata = self.metadata(source, node);
                     self.draft.put(
                         parent,
                         node.name(),
@@ -193,7 +219,7 @@ impl Placer<'_> {
             }
         }
         for (node, spot) in done {
-            let mut metadata = self.metadata(node);
+            let mut metadata = self.metadata(source, node);
             let before = self.draft.metadata(spot).xattrs;
             for (name, value) in before {
                 metadata.xattrs.entry(name).or_insert(value);
@@ -203,7 +229,7 @@ impl Placer<'_> {
             place.touched = None;
         }
         // The target itself takes the time of its source and nothing else.
-        let time = self.time_of(directory);
+        let time = self.time_of(source, directory);
         self.draft.place_mut(target).touched = Some(time);
         Ok(())
     }
@@ -230,7 +256,7 @@ impl Placer<'_> {
             // Directories are no leaves and nodes no hard links.
             _ => return Ok(()),
         };
-        let mut metadata = self.metadata(node);
+        let mut metadata = self.metadata(source, node);
         if matches!(what, What::Other(EntryKind::Symlink { .. })) {
             metadata.mode = 0o777;
         }
@@ -248,8 +274,10 @@ impl Placer<'_> {
         }
         let content = self.contents.len();
         self.contents.push(Content {
-            part: source.number,
-            node: node.id(),
+            from: From::Part {
+                part: source.number,
+                node: node.id(),
+            },
             size_bytes,
         });
         source.linked.insert(first, content);
@@ -257,13 +285,18 @@ impl Placer<'_> {
     }
 
     /// What a copy of a node has: its own, changed by `--chown` and `--chmod`.
-    fn metadata(&self, node: Node<'_>) -> Metadata {
+    fn metadata(&self, source: &Source<'_>, node: Node<'_>) -> Metadata {
         let mut metadata = Metadata {
             uname: Box::default(),
             gname: Box::default(),
-            mtime: self.time_of(node),
+            mtime: self.time_of(source, node),
             ..node.metadata()
         };
+        if source.part.is_checkout {
+            // git knows one bit of a mode; the rest is the umask's.
+            let may_run = node.is_directory() || metadata.mode & 0o100 != 0;
+            metadata.mode = if may_run { 0o755 } else { 0o644 };
+        }
         if let Some((uid, gid)) = self.owner {
             (metadata.uid, metadata.gid) = (uid, gid);
         }
@@ -274,16 +307,16 @@ impl Placer<'_> {
     }
 
     /// A directory that no entry names has no time of its own.
-    fn time_of(&self, node: Node<'_>) -> jettison_image::Timestamp {
+    fn time_of(&self, source: &Source<'_>, node: Node<'_>) -> Timestamp {
         match node.content_origin() {
-            Some(_) => node.mtime(),
-            None => self.request.time,
+            Some(_) if !source.part.is_checkout => node.mtime(),
+            _ => self.request.time,
         }
     }
 }
 
 /// Refuses names that a layer would read as whiteouts.
-fn check_name(name: &[u8], parent: &[u8]) -> Result<(), CopyError> {
+pub(super) fn check_name(name: &[u8], parent: &[u8]) -> Result<(), CopyError> {
     if name.starts_with(b".wh.") {
         let path = [parent, b"/", name].concat();
         return Err(CopyError::Reserved(path));

@@ -11,6 +11,7 @@ use super::owner::Owner;
 use super::pick::{Filter, Root, absolute, is_glob};
 use super::{CopyError, CopyRequest, Files, Part};
 use crate::dockerfile::FileSystem;
+use crate::dockerfile::add::is_remote;
 
 /// The layout of keys; another layout gets another word.
 const KEY: &[u8] = b"jettison copy 1";
@@ -32,7 +33,12 @@ pub fn select<'a>(
     let filter = filter(request)?;
     let mut parts = Vec::new();
     for word in &request.sources {
-        parts.push(local(request, word, source, &filter)?);
+        if is_remote(word) {
+            return Err(CopyError::Remote(word.clone()));
+        }
+        let mut part = local(request, word, source, &filter)?;
+        part.unpacks = request.unpack;
+        parts.push(part);
     }
     with_parts(request, parts)
 }
@@ -73,6 +79,15 @@ pub(crate) fn local<'a>(
         )));
     }
     Ok(part)
+}
+
+/// All of a file system that was fetched, or its only file.
+pub(crate) fn fetched<'a>(
+    files: &'a dyn FileSystem,
+    path: &[u8],
+    filter: &FilterOf,
+) -> Result<Part<'a>, CopyError> {
+    Part::literal(Files::Borrowed(files), path, &filter.0)
 }
 
 /// The filter that all words of a request share.
@@ -147,9 +162,10 @@ fn key(request: &CopyRequest, parts: &[Part<'_>]) -> Result<Digest, CopyError> {
     key.optional(request.chown.as_deref());
     key.optional(request.chmod.as_deref());
     key.number(u64::from(request.link));
-    key.number(u64::from(request.unpack));
     key.number(parts.len() as u64);
     for part in parts {
+        key.number(u64::from(part.unpacks));
+        key.number(u64::from(part.is_checkout));
         key.number(part.roots.len() as u64);
         for root in &part.roots {
             key.root(part, root)?;

@@ -2,30 +2,73 @@
 //! with the directories it lies in, as BuildKit's exporter writes them.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{self, Read, Write};
 
 use jettison_image::{
-    Digest, Entry, EntryKind, Error, ImagePath, LayerWriter, Metadata, Node, NodeKind, Timestamp,
+    Digest, Entry, EntryKind, Error, ImagePath, LayerWriter, Metadata, Node, NodeKind,
+    Sha256Writer, Timestamp,
 };
 
 use super::draft::{Draft, ROOT, Spot, What, other};
 use super::{CopyError, Part};
 use crate::dockerfile::FileSystem;
+use crate::dockerfile::add::Archive;
 
 /// The only extended attribute that layers carry (containerd, `archive`).
 const CAPABILITY: &[u8] = b"security.capability";
 
-/// A file's content: where it comes from.
+/// A file's content.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Content {
-    pub(super) part: usize,
-    pub(super) node: usize,
+    pub(super) from: From,
     pub(super) size_bytes: u64,
+}
+
+/// Where a file's content comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum From {
+    /// A node of what a part copies.
+    Part { part: usize, node: usize },
+    /// A member of an archive.
+    Archive { archive: usize, member: usize },
+    /// A node of the stage: an archive's hard link to what is there.
+    Stage { node: usize },
+}
+
+/// Everything that contents are read from.
+pub(super) struct Contents<'a> {
+    pub(super) parts: &'a [Part<'a>],
+    pub(super) archives: Vec<Archive>,
+    pub(super) stage: Option<&'a dyn FileSystem>,
+    pub(super) list: Vec<Content>,
+}
+
+impl<'a> Contents<'a> {
+    /// The file system and node of a content that no archive holds.
+    fn node(&self, from: From) -> Option<(&'a dyn FileSystem, Node<'a>)> {
+        let (files, node) = match from {
+            From::Part { part, node } => (self.parts.get(part)?.files.as_dyn(), node),
+            From::Stage { node } => (self.stage?, node),
+            From::Archive { .. } => return None,
+        };
+        Some((files, files.tree().at(node)?))
+    }
+
+    fn open(&self, from: From) -> Result<Box<dyn Read + '_>, Error> {
+        if let From::Archive { archive, member } = from {
+            let archive = &self.archives[archive];
+            return Ok(archive.open(&archive.members()[member]));
+        }
+        let (files, node) = self
+            .node(from)
+            .expect("contents name nodes of their own trees");
+        files.open(node)
+    }
 }
 
 /// A copy, laid into a stage and ready to be written as a layer.
 pub struct CopyPlan<'a> {
-    parts: &'a [Part<'a>],
+    contents: Contents<'a>,
     rows: Vec<Row>,
 }
 
@@ -35,23 +78,18 @@ struct Row {
 }
 
 impl<'a> CopyPlan<'a> {
-    pub(super) fn new<'s>(
-        parts: &'a [Part<'a>],
-        stage: Option<&'s dyn FileSystem>,
-        draft: Draft<'s>,
-        contents: Vec<Content>,
-    ) -> Result<Self, CopyError> {
+    pub(super) fn new(draft: &Draft<'a>, contents: Contents<'a>) -> Result<Self, CopyError> {
         let mut rows = Rows {
-            draft: &draft,
-            contents: &contents,
+            draft,
+            contents: &contents.list,
             first_names: HashMap::new(),
             rows: Vec::new(),
             pending: Vec::new(),
-            unchanged: unchanged(parts, stage, &draft, &contents)?,
+            unchanged: unchanged(draft, &contents)?,
         };
         rows.children(ROOT, &ImagePath::root())?;
         let rows = rows.rows;
-        Ok(Self { parts, rows })
+        Ok(Self { contents, rows })
     }
 
     /// The layer's entries, in order.
@@ -66,10 +104,7 @@ impl<'a> CopyPlan<'a> {
                 layer.append_empty(&row.entry)?;
                 continue;
             };
-            let files = self.parts[content.part].files.as_dyn();
-            let node = files.tree().at(content.node);
-            let node = node.expect("contents name nodes of their own tree");
-            layer.append(&row.entry, &mut files.open(node)?)?;
+            layer.append(&row.entry, &mut self.contents.open(content.from)?)?;
         }
         Ok(())
     }
@@ -226,13 +261,8 @@ impl Rows<'_, '_> {
 
 /// Things that replace exactly what is below, which BuildKit's differ leaves
 /// out; sorted.
-fn unchanged(
-    parts: &[Part<'_>],
-    stage: Option<&dyn FileSystem>,
-    draft: &Draft<'_>,
-    contents: &[Content],
-) -> Result<Vec<Spot>, CopyError> {
-    let Some(stage) = stage else {
+fn unchanged(draft: &Draft<'_>, contents: &Contents<'_>) -> Result<Vec<Spot>, CopyError> {
+    let Some(stage) = contents.stage else {
         return Ok(Vec::new());
     };
     let mut spots = Vec::new();
@@ -249,7 +279,7 @@ fn unchanged(
             && below.xattrs().get(CAPABILITY) == metadata.xattrs.get(CAPABILITY);
         let is_same = is_alike
             && match &place.what {
-                What::File(number) => has_content(stage, below, parts, contents[*number])?,
+                What::File(number) => has_content(stage, below, contents, contents.list[*number])?,
                 What::Other(kind) => other(below.kind()).as_ref() == Some(kind),
                 What::Below | What::Directory => false,
             };
@@ -264,19 +294,23 @@ fn unchanged(
 fn has_content(
     stage: &dyn FileSystem,
     below: Node<'_>,
-    parts: &[Part<'_>],
+    contents: &Contents<'_>,
     content: Content,
 ) -> Result<bool, Error> {
     let size_bytes = content.size_bytes;
     if below.kind() != (NodeKind::File { size_bytes }) {
         return Ok(false);
     }
-    let files = parts[content.part].files.as_dyn();
-    let node = files.tree().at(content.node);
-    Ok(digest(stage, Some(below))? == digest(files, node)?)
+    let theirs = stage.digests(&[below])?;
+    let ours = match contents.node(content.from) {
+        Some((files, node)) => files.digests(&[node])?,
+        None => vec![digest(&mut contents.open(content.from)?)?],
+    };
+    Ok(theirs == ours)
 }
 
-fn digest(files: &dyn FileSystem, node: Option<Node<'_>>) -> Result<Option<Digest>, Error> {
-    let Some(node) = node else { return Ok(None) };
-    Ok(files.digests(&[node])?.pop())
+fn digest(content: &mut dyn Read) -> Result<Digest, Error> {
+    let mut hasher = Sha256Writer::new(io::sink());
+    io::copy(content, &mut hasher).map_err(|error| Error::read("an archive's member", error))?;
+    Ok(hasher.finish().1)
 }
