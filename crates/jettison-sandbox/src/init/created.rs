@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::mounts::fd_path;
 use crate::root::{open_directory, split};
+use crate::snapshot::attributes_through;
 use crate::wire::wire_struct;
 
 /// What we made. Paths are relative to the root and have no links in them.
@@ -138,8 +139,9 @@ impl Created {
 impl Before {
     fn of(path: &OsStr, directory: &OwnedFd, marks: &str) -> Result<Self, Errno> {
         let stat = fstat(directory)?;
-        let mut attributes = crate::snapshot::attributes(Path::new(&fd_path(directory)))?;
-        attributes.retain(|(name, _)| marks.is_empty() || !name.starts_with(marks.as_bytes()));
+        let place = fd_path(directory);
+        let wanted = |name: &[u8]| marks.is_empty() || !name.starts_with(marks.as_bytes());
+        let attributes = attributes_through(Path::new(&place), wanted)?;
         Ok(Self {
             path: path.to_owned(),
             mode: stat.st_mode,

@@ -96,7 +96,11 @@ pub(super) fn asked_for(
         };
         let target = point(root, &wanted.target, kind, created)?;
         mount_bind(&source.path, fd_path(&target)).map_err(failed)?;
-        let flags = MountFlags::NODEV | MountFlags::NOSUID;
+        let flags = match &wanted.source {
+            // Programs of another stage are as they are there.
+            MountSource::Stack { .. } => MountFlags::NODEV,
+            _ => MountFlags::NODEV | MountFlags::NOSUID,
+        };
         let by_host = matches!(wanted.source, MountSource::HostReadOnly(_));
         // Reopened, to have the mount and not what it hides.
         let mounted = resolve::open(root.as_fd(), &wanted.target, OFlags::PATH).map_err(failed)?;

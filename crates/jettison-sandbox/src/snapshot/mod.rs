@@ -22,7 +22,7 @@ use crate::sandbox::Sandbox;
 use crate::tier::Tier;
 use crate::wire::Request;
 pub use export::{Export, ExportedEntry};
-pub(crate) use read::{attributes, layers};
+pub(crate) use read::{attributes_through, layers};
 pub use writer::SnapshotWriter;
 
 /// The files of a snapshot.

@@ -318,9 +318,14 @@ impl<'a, W: Write> Walk<'a, W> {
                 entry.device = (major(stat.st_rdev), minor(stat.st_rdev));
             }
         }
-        entry.xattrs = self
-            .attributes(&fd_path(directory).join(name))
-            .map_err(failed)?;
+        // Not to be opened, and no descriptor for looking knows it.
+        let place = fd_path(directory).join(name);
+        let xattrs = read_attributes(
+            |buffer| llistxattr(&place, buffer),
+            |name, buffer| lgetxattr(&place, name, buffer),
+            |name| self.is_the_images(name),
+        );
+        entry.xattrs = xattrs.map_err(failed)?;
         self.send(&entry, 0)?;
         Ok(None)
     }
@@ -334,7 +339,6 @@ impl<'a, W: Write> Walk<'a, W> {
         let failed = |e: Errno| Failure::step(format!("reading {}", entry.shown()), e);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(parent, name, flags, Mode::empty()).map_err(failed)?;
-        let place = fd_path(&directory);
         let mark_name = format!("{}opaque", self.tier.overlay_attributes());
         let mut value = [0_u8; 4];
         let marked = rustix::fs::fgetxattr(&directory, &*mark_name, &mut value[..]);
@@ -345,7 +349,8 @@ impl<'a, W: Write> Walk<'a, W> {
                 .lower
                 .as_ref()
                 .is_some_and(|lower| open_directory(lower, &entry.path).is_ok());
-        entry.xattrs = self.attributes(&place).map_err(failed)?;
+        entry.xattrs =
+            attributes_of(&directory, |name| self.is_the_images(name)).map_err(failed)?;
         entry.kind = RootKind::Directory;
         self.send(&entry, 0)?;
         if hides {
@@ -367,9 +372,8 @@ impl<'a, W: Write> Walk<'a, W> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(parent, name, flags, Mode::empty()).map_err(|e| failed(e.into()))?;
         let stat: Stat = fstat(&file).map_err(|e| failed(e.into()))?;
-        entry.xattrs = self
-            .attributes(&fd_path(&file))
-            .map_err(|e| failed(e.into()))?;
+        entry.xattrs =
+            attributes_of(&file, |name| self.is_the_images(name)).map_err(|e| failed(e.into()))?;
         let size_bytes = u64::try_from(stat.st_size).unwrap_or(0);
         self.send(&entry, size_bytes)?;
         let mut file = std::fs::File::from(file).take(size_bytes);
@@ -398,19 +402,14 @@ impl<'a, W: Write> Walk<'a, W> {
         self.to.write_all(&0_u32.to_le_bytes()).map_err(sending)
     }
 
-    /// What belongs to the image: not the overlay's own attributes, and not
-    /// those that security modules of this machine set.
-    fn attributes(&self, place: &Path) -> Result<Attributes, Errno> {
-        let mut list = attributes(place)?;
-        let own = self.tier.overlay_attributes().as_bytes();
-        list.retain(|(name, _)| {
-            !name.starts_with(own)
-                && (name == b"security.capability"
-                    || name.starts_with(b"user.")
-                    || name.starts_with(b"trusted.")
-                    || name.starts_with(b"system.posix_acl_"))
-        });
-        Ok(list)
+    /// Not the overlay's own attributes, and not those that security modules
+    /// of this machine set.
+    fn is_the_images(&self, name: &[u8]) -> bool {
+        !name.starts_with(self.tier.overlay_attributes().as_bytes())
+            && (name == b"security.capability"
+                || name.starts_with(b"user.")
+                || name.starts_with(b"trusted.")
+                || name.starts_with(b"system.posix_acl_"))
     }
 
     /// Sends an empty file that is nobody's.
@@ -462,36 +461,54 @@ fn fd_path(fd: &OwnedFd) -> PathBuf {
     format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
 }
 
-/// All attributes of a file that can be read, in the order of their names. A
-/// link to a descriptor is followed, another one is not.
-pub(crate) fn attributes(place: &Path) -> Result<Attributes, Errno> {
-    let through = place.parent() == Some(Path::new("/proc/self/fd"));
-    let list = |buffer: &mut [u8]| match through {
-        true => rustix::fs::listxattr(place, buffer),
-        false => llistxattr(place, buffer),
-    };
-    let mut buffer = vec![0; 1024];
-    let count = match list(&mut buffer) {
+/// The attributes of an open file that are wanted.
+fn attributes_of(file: &OwnedFd, wanted: impl Fn(&[u8]) -> bool) -> Result<Attributes, Errno> {
+    read_attributes(
+        |buffer| rustix::fs::flistxattr(file, buffer),
+        |name, buffer| rustix::fs::fgetxattr(file, name, buffer),
+        wanted,
+    )
+}
+
+/// The attributes of what a descriptor that is for looking only leads to.
+pub(crate) fn attributes_through(
+    place: &Path,
+    wanted: impl Fn(&[u8]) -> bool,
+) -> Result<Attributes, Errno> {
+    read_attributes(
+        |buffer| rustix::fs::listxattr(place, buffer),
+        |name, buffer| rustix::fs::getxattr(place, name, buffer),
+        wanted,
+    )
+}
+
+/// Those that can be read, in the order of their names.
+fn read_attributes(
+    list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
+    get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
+    wanted: impl Fn(&[u8]) -> bool,
+) -> Result<Attributes, Errno> {
+    let mut small = [0; 512];
+    let mut large = Vec::new();
+    let names = match list(&mut small) {
+        Ok(count) => &small[..count],
         Err(Errno::RANGE) => {
-            buffer = vec![0; ATTRIBUTE_BYTES];
-            list(&mut buffer)?
+            large.resize(ATTRIBUTE_BYTES, 0);
+            let count = list(&mut large)?;
+            &large[..count]
         }
         // The file system has none.
         Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        result => result?,
+        Err(e) => return Err(e),
     };
-    let names = buffer[..count].split(|&byte| byte == 0);
     let mut found = Vec::new();
-    for name in names.filter(|name| !name.is_empty()) {
+    for name in names.split(|&byte| byte == 0) {
+        if name.is_empty() || !wanted(name) {
+            continue;
+        }
         let mut value = vec![0; ATTRIBUTE_BYTES];
-        let read = match through {
-            true => rustix::fs::getxattr(place, name, &mut value[..]),
-            false => lgetxattr(place, name, &mut value[..]),
-        };
-        if let Ok(count) = read {
-            value.truncate(count);
-            value.shrink_to_fit();
-            found.push((name.to_vec(), value));
+        if let Ok(count) = get(name, &mut value) {
+            found.push((name.to_vec(), value[..count].to_vec()));
         }
     }
     found.sort();
