@@ -288,7 +288,8 @@ impl Container {
     }
 
     /// Ends it, if it runs, and makes its [`ContainerSpec::upper`] a snapshot:
-    /// without the mount points that were made for it alone. When it is
+    /// without the mount points that were made for it alone. After an error
+    /// the directory is none, and to be discarded. When it is
     /// dropped instead, that is done too, but nobody learns whether it failed.
     pub fn close(self) -> Result<(), Error> {
         // A second time, when it is dropped, there is nothing left to do.

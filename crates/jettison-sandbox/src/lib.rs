@@ -7,7 +7,11 @@
 //! sandbox's network and handed to the caller, so that it speaks over an
 //! ordinary [`std::net::TcpStream`].
 //!
-//! Nothing survives: when the sandbox is dropped, or its process or the
+//! Layers can be kept: a snapshot ([`SnapshotWriter`]) is a directory of the
+//! machine, a row of them is a root, and what a container wrote above it is
+//! the next snapshot, or a layer of an image ([`Export`]).
+//!
+//! Nothing else survives: when the sandbox is dropped, or its process or the
 //! supervisor is killed at any moment, processes, mounts and networks are
 //! gone. The crate reads no environment variable, prints nothing, and does
 //! not run a stranger's program without namespaces unless it is told to.

@@ -42,7 +42,8 @@ pub struct ContainerSpec {
     /// Where what it writes stays: an empty directory of the machine, which
     /// becomes a snapshot when the container is closed
     /// ([`crate::Container::close`]). Its file system must be able to carry
-    /// an overlay. By default what it writes lies in memory and is freed.
+    /// an overlay; nothing is forced to the disk. By default what it writes
+    /// lies in memory and is freed.
     pub upper: Option<PathBuf>,
     /// Bounds on what it may use.
     pub limits: ResourceLimits,

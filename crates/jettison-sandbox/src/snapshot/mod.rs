@@ -7,8 +7,10 @@
 //! belong to the users of the image: in a user namespace to ids of the
 //! machine that only a sandbox can act for.
 
+mod attributes;
 mod export;
 mod read;
+mod serve;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -21,8 +23,9 @@ use crate::root::{Root, RootReport};
 use crate::sandbox::Sandbox;
 use crate::tier::Tier;
 use crate::wire::Request;
+pub(crate) use attributes::attributes_through;
 pub use export::{Export, ExportedEntry};
-pub(crate) use read::{attributes_through, layers};
+pub(crate) use serve::layers;
 pub use writer::SnapshotWriter;
 
 /// The files of a snapshot.

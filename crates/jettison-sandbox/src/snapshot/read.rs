@@ -1,163 +1,36 @@
-//! The supervisor's side of snapshots, and the worker that reads one: inside
-//! the user namespace, because outside it nobody may open the files.
+//! The worker that reads a snapshot: inside the user namespace, because
+//! outside it nobody may open the files.
 //!
 //! Walks without following a link and without opening anything but files and
 //! directories. Refuses names that a layer would read as a removed path.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufWriter, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
-use rustix::fs::{fstat, lgetxattr, llistxattr, major, minor, openat, readlinkat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{fstat, major, minor, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use super::FILES;
-use crate::init::Overlay;
-use crate::remove::remove_tree;
+use super::attributes::{attributes_at, attributes_of};
 use crate::root::{BROKEN, PIECE, RootEntry, RootKind, open_directory};
-use crate::supervisor::Supervisor;
-use crate::supervisor::enter::below;
 use crate::tier::Tier;
 use crate::wire::{Failure, encode};
 
 /// What names and links that wait for their turn may take in memory: a
 /// directory is read as a whole to be put in order.
 const NAMES_BYTES: usize = 512 << 20;
-/// `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`.
-const ATTRIBUTE_BYTES: usize = 64 << 10;
 /// What the OCI layer specification begins the names of removed paths with.
 const WHITEOUT: &[u8] = b".wh.";
-
-impl Supervisor<'_> {
-    pub(crate) fn new_snapshot(&mut self, directory: &Path) -> Result<OwnedFd, Failure> {
-        let directory = below(&self.layout().host, directory);
-        self.fill(directory.join(FILES))
-    }
-
-    /// Notes the snapshots of a root.
-    pub(crate) fn stack(&mut self, id: u64, directories: &[PathBuf]) -> Result<(), Failure> {
-        let layers = layers(&self.layout().host, directories, self.tier())?;
-        self.stacks.insert(id, layers);
-        Ok(())
-    }
-
-    /// Starts a worker that removes a directory; returns the socket that tells.
-    pub(crate) fn discard(&mut self, directory: &Path) -> Result<OwnedFd, Failure> {
-        let seen = below(&self.layout().host, directory);
-        self.work("removing files", |mut answer| {
-            let step = || format!("removing {}", directory.display());
-            let failure = remove_tree(&seen).err();
-            let failure = failure.map(|e| Failure::step(step(), e));
-            let _ = answer.write_all(&encode(&failure));
-        })
-    }
-
-    pub(crate) fn make_directory(
-        &self,
-        directory: &Path,
-        mode: u32,
-        owner: (u32, u32),
-    ) -> Result<(), Failure> {
-        let seen = below(&self.layout().host, directory);
-        let failed = |e| Failure::step(format!("creating {}", directory.display()), e);
-        match rustix::fs::mkdir(&seen, Mode::from_raw_mode(0o700)) {
-            Err(Errno::EXIST) => return Ok(()),
-            result => result.map_err(failed)?,
-        }
-        let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
-        rustix::fs::chown(&seen, Some(uid), Some(gid))
-            .and_then(|()| rustix::fs::chmod(&seen, Mode::from_raw_mode(mode & 0o7777)))
-            .map_err(failed)
-    }
-
-    /// Starts a worker that reads a snapshot; returns the socket from which
-    /// its entries come.
-    pub(crate) fn export(
-        &mut self,
-        id: u64,
-        directory: &Path,
-        on: &[PathBuf],
-    ) -> Result<OwnedFd, Failure> {
-        let tier = self.tier();
-        let files = layers(&self.layout().host, &[directory.to_owned()], tier)?;
-        let on = layers(&self.layout().host, on, tier)?;
-        let scratch = self.layout().base.join(format!("containers/export{id}"));
-        self.work("reading files", |to| {
-            let mut to = BufWriter::with_capacity(PIECE, to);
-            let result = merged(&on, &scratch, tier).and_then(|lower| {
-                let step = || format!("opening {}", directory.display());
-                let files = files.first().ok_or_else(Failure::ended)?;
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                let files = rustix::fs::open(files, flags, Mode::empty())
-                    .map_err(|e| Failure::step(step(), e))?;
-                Walk::new(files, lower, tier, &mut to).all()
-            });
-            let ended = match result {
-                Ok(()) => to.write_all(&0_u32.to_le_bytes()),
-                Err(failure) => put(&mut to, &encode(&(NOTHING, Some(failure)))),
-            };
-            let _ = ended.and_then(|()| to.flush());
-        })
-    }
-}
-
-/// Names of extended attributes, each with its value.
-pub(crate) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// No entry.
 const NOTHING: Option<(RootEntry, u64)> = None;
 
-/// The directories of snapshots as the supervisor sees them, lowest first. An
-/// overlay does not look whether the top of a layer hides those below it.
-pub(crate) fn layers(
-    host: &Path,
-    directories: &[PathBuf],
-    tier: Tier,
-) -> Result<Vec<PathBuf>, Failure> {
-    let mark = format!("{}opaque", tier.overlay_attributes());
-    let mut layers = Vec::new();
-    for directory in directories.iter().rev() {
-        let files = below(host, directory).join(FILES);
-        let step = || format!("opening the snapshot {}", directory.display());
-        let stat = rustix::fs::lstat(&files).map_err(|e| Failure::step(step(), e))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-            return Err(Failure::step(step(), Errno::NOTDIR));
-        }
-        let is_opaque = lgetxattr(&files, &*mark, &mut [0_u8; 4][..]).is_ok();
-        layers.push(files);
-        if is_opaque {
-            break;
-        }
-    }
-    layers.reverse();
-    Ok(layers)
-}
-
-/// The layers below as a container saw them; not reachable by a path.
-fn merged(layers: &[PathBuf], scratch: &Path, tier: Tier) -> Result<Option<OwnedFd>, Failure> {
-    if layers.is_empty() {
-        return Ok(None);
-    }
-    let failed = |e: io::Error| Failure::step("preparing the overlay", e);
-    std::fs::create_dir(scratch).map_err(failed)?;
-    let overlay = Overlay {
-        layers,
-        upper: None,
-        scratch,
-        tier,
-    };
-    let root = overlay.mount()?;
-    rustix::mount::unmount(scratch.join("merged"), rustix::mount::UnmountFlags::DETACH)
-        .map_err(|e| Failure::step("detaching the overlay", e))?;
-    let _ = std::fs::remove_dir_all(scratch);
-    Ok(Some(root))
-}
-
-struct Walk<'a, W: Write> {
+/// Sends a snapshot, entry by entry.
+pub(super) struct Walk<'a, W: Write> {
     files: OwnedFd,
     lower: Option<OwnedFd>,
     tier: Tier,
@@ -171,7 +44,7 @@ struct Walk<'a, W: Write> {
 }
 
 impl<'a, W: Write> Walk<'a, W> {
-    fn new(files: OwnedFd, lower: Option<OwnedFd>, tier: Tier, to: &'a mut W) -> Self {
+    pub(super) fn new(files: OwnedFd, lower: Option<OwnedFd>, tier: Tier, to: &'a mut W) -> Self {
         Self {
             files,
             lower,
@@ -184,7 +57,7 @@ impl<'a, W: Write> Walk<'a, W> {
         }
     }
 
-    fn all(mut self) -> Result<(), Failure> {
+    pub(super) fn all(mut self) -> Result<(), Failure> {
         let failed = |path: &OsStr| {
             let step = format!("reading /{}", path.to_string_lossy().escape_default());
             move |e: io::Error| Failure::step(step, e)
@@ -320,11 +193,7 @@ impl<'a, W: Write> Walk<'a, W> {
         }
         // Not to be opened, and no descriptor for looking knows it.
         let place = fd_path(directory).join(name);
-        let xattrs = read_attributes(
-            |buffer| llistxattr(&place, buffer),
-            |name, buffer| lgetxattr(&place, name, buffer),
-            |name| self.is_the_images(name),
-        );
+        let xattrs = attributes_at(&place, |name| self.is_the_images(name));
         entry.xattrs = xattrs.map_err(failed)?;
         self.send(&entry, 0)?;
         Ok(None)
@@ -437,6 +306,14 @@ impl<'a, W: Write> Walk<'a, W> {
     }
 }
 
+/// Ends the entries, or tells why there are no more.
+pub(super) fn end(to: &mut impl Write, result: Result<(), Failure>) -> io::Result<()> {
+    match result {
+        Ok(()) => to.write_all(&0_u32.to_le_bytes()),
+        Err(failure) => put(to, &encode(&(NOTHING, Some(failure)))),
+    }
+}
+
 fn put(to: &mut impl Write, record: &[u8]) -> io::Result<()> {
     let length = u32::try_from(record.len()).map_err(io::Error::other)?;
     to.write_all(&length.to_le_bytes())?;
@@ -457,60 +334,5 @@ fn cost(name: &OsStr) -> usize {
 }
 
 fn fd_path(fd: &OwnedFd) -> PathBuf {
-    use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
-}
-
-/// The attributes of an open file that are wanted.
-fn attributes_of(file: &OwnedFd, wanted: impl Fn(&[u8]) -> bool) -> Result<Attributes, Errno> {
-    read_attributes(
-        |buffer| rustix::fs::flistxattr(file, buffer),
-        |name, buffer| rustix::fs::fgetxattr(file, name, buffer),
-        wanted,
-    )
-}
-
-/// The attributes of what a descriptor that is for looking only leads to.
-pub(crate) fn attributes_through(
-    place: &Path,
-    wanted: impl Fn(&[u8]) -> bool,
-) -> Result<Attributes, Errno> {
-    read_attributes(
-        |buffer| rustix::fs::listxattr(place, buffer),
-        |name, buffer| rustix::fs::getxattr(place, name, buffer),
-        wanted,
-    )
-}
-
-/// Those that can be read, in the order of their names.
-fn read_attributes(
-    list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
-    get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
-    wanted: impl Fn(&[u8]) -> bool,
-) -> Result<Attributes, Errno> {
-    let mut small = [0; 512];
-    let mut large = Vec::new();
-    let names = match list(&mut small) {
-        Ok(count) => &small[..count],
-        Err(Errno::RANGE) => {
-            large.resize(ATTRIBUTE_BYTES, 0);
-            let count = list(&mut large)?;
-            &large[..count]
-        }
-        // The file system has none.
-        Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        Err(e) => return Err(e),
-    };
-    let mut found = Vec::new();
-    for name in names.split(|&byte| byte == 0) {
-        if name.is_empty() || !wanted(name) {
-            continue;
-        }
-        let mut value = vec![0; ATTRIBUTE_BYTES];
-        if let Ok(count) = get(name, &mut value) {
-            found.push((name.to_vec(), value[..count].to_vec()));
-        }
-    }
-    found.sort();
-    Ok(found)
 }

@@ -31,6 +31,14 @@ pub(super) fn no_mount_points(sandbox: &Sandbox, at: &Path) {
         mount(bytes("other", 0o440, 0), "/ways/inner/deep/two", true),
         mount(stack(), "/from/here", true),
         mount(stack(), "/old/thrown", false),
+        mount(
+            MountSource::Stack {
+                directories: below.clone(),
+                path: "/old/inner/file".into(),
+            },
+            "/one/file",
+            true,
+        ),
         mount(tmpfs, "/old/inner/cache", false),
         mount(
             MountSource::HostDirectory(host.clone()),
@@ -60,9 +68,13 @@ pub(super) fn no_mount_points(sandbox: &Sandbox, at: &Path) {
     let script = "cat /run/secrets/one; busybox stat -c ' %a %u %g' /run/secrets/one; \
          cat /from/here/file; echo y > /old/thrown/file; cat /old/thrown/file /old/inner/file; \
          ! touch /from/here/file; ls /from/here; busybox stat -c '%a %u %g' /var/cache/b; \
-         echo kept > /var/cache/b/kept";
+         echo kept > /var/cache/b/kept; \
+         cat /one/file; busybox stat -c %F /one/file; ! echo z > /one/file";
     let out = check(0, script, &[]);
-    assert_eq!(out, "secret 400 33 34\nx\ny\nx\nfile\n1770 33 34\n");
+    assert_eq!(
+        out,
+        "secret 400 33 34\nx\ny\nx\nfile\n1770 33 34\nx\nregular file\n"
+    );
     let script = "cat /var/cache/b/kept; cat /from/here/file; ls /from/here";
     assert_eq!(check(1, script, &[]), "kept\nx\nfile\n");
     let script = "echo x > /etc/own; busybox chmod 700 /old; echo > /run/mine; echo > /var/cache/x";
