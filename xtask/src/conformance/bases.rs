@@ -143,7 +143,9 @@ impl Archive {
     }
 
     fn link(&mut self, kind: tar::EntryType, name: &str, target: &str) -> Result<(), Problem> {
-        let mut header = Self::header(kind, 0o777, (0, 0));
+        // Whoever unpacks a hard link gives its mode to the file.
+        let mode = if kind.is_hard_link() { 0o644 } else { 0o777 };
+        let mut header = Self::header(kind, mode, (0, 0));
         Ok(self.0.append_link(&mut header, name, target)?)
     }
 }
