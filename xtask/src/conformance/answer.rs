@@ -144,6 +144,18 @@ fn history(steps: &Value, layers_below: usize) -> Vec<String> {
 }
 
 impl Answer {
+    /// Changes what people read and nothing compares: messages and history.
+    pub(crate) fn in_other_words(mut self, change: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Failed { said, .. } => *said = change(said),
+            Self::Built(image) => image
+                .history
+                .iter_mut()
+                .for_each(|step| *step = change(step)),
+        }
+        self
+    }
+
     pub(crate) fn load(folder: &Path) -> Result<Self, Problem> {
         let path = folder.join("expected.json");
         let text = std::fs::read(&path).map_err(|_| "the judge has not been asked (--judge)")?;
@@ -155,7 +167,7 @@ impl Answer {
     }
 
     /// JSON with a line for each path, so that a change can be read.
-    fn text(&self) -> Result<String, Problem> {
+    pub(crate) fn text(&self) -> Result<String, Problem> {
         let image = match self {
             Self::Failed { .. } => return Ok(serde_json::to_string_pretty(self)? + "\n"),
             Self::Built(image) => image,

@@ -10,7 +10,7 @@ use super::failure::Class;
 use crate::Problem;
 
 /// One Dockerfile with its context.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Case {
     /// The name of its folder.
@@ -47,7 +47,7 @@ pub(crate) struct Case {
 }
 
 /// A difference that is meant to be.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exception {
     /// A path of the image, or what is compared beside paths: `config.Env`, `author`, `outcome`, `message`.
