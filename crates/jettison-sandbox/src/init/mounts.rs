@@ -40,13 +40,7 @@ pub(super) fn overlay(root: &[PathBuf], place: &Place) -> Result<OwnedFd, Failur
     for directory in [&upper, &work] {
         std::fs::create_dir(directory).map_err(failed)?;
     }
-    // The merged root shows the owner and mode of the upper one.
-    if let Some(top) = root.last() {
-        let below = std::fs::metadata(top).map_err(failed)?;
-        let _ = std::os::unix::fs::chown(&upper, Some(below.uid()), Some(below.gid()));
-        let mode = std::fs::Permissions::from_mode(below.mode() & 0o7777);
-        std::fs::set_permissions(&upper, mode).map_err(failed)?;
-    }
+    dress_like(root, &upper)?;
     let overlay = Overlay {
         layers: root,
         upper: Some((&upper, &work)),
@@ -54,6 +48,18 @@ pub(super) fn overlay(root: &[PathBuf], place: &Place) -> Result<OwnedFd, Failur
         tier: place.tier,
     };
     overlay.mount()
+}
+
+/// The merged root shows the owner and mode of the upper one.
+fn dress_like(layers: &[PathBuf], upper: &Path) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::step("preparing the writable layer", e);
+    let Some(top) = layers.last() else {
+        return Ok(());
+    };
+    let below = std::fs::metadata(top).map_err(failed)?;
+    let _ = std::os::unix::fs::chown(upper, Some(below.uid()), Some(below.gid()));
+    let mode = std::fs::Permissions::from_mode(below.mode() & 0o7777);
+    std::fs::set_permissions(upper, mode).map_err(failed)
 }
 
 /// Copies the prepared root, where overlays cannot be mounted.
@@ -191,6 +197,7 @@ fn stack(
     for directory in [scratch, &upper, &work] {
         std::fs::create_dir(directory).map_err(failed)?;
     }
+    dress_like(&layers, &upper)?;
     let overlay = Overlay {
         layers: &layers,
         upper: (!read_only).then_some((&*upper, &*work)),
