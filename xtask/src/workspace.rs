@@ -47,6 +47,18 @@ pub(crate) fn target_dir(root: &Path) -> Result<PathBuf, Problem> {
         .ok_or_else(|| "cargo metadata names no target directory".into())
 }
 
+/// A folder for what is made once and is outside the checkout: `$XDG_CACHE_HOME/NAME`, or the same below `~/.cache`.
+pub(crate) fn cache(name: &str) -> Result<PathBuf, Problem> {
+    let base = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
+        (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
+        (_, Some(home)) => PathBuf::from(home).join(".cache"),
+        _ => return Err("neither XDG_CACHE_HOME nor HOME is set".into()),
+    };
+    let cache = base.join(name);
+    std::fs::create_dir_all(&cache)?;
+    Ok(cache)
+}
+
 /// Finds a program the way a shell does, and in the administrator's folders, which an ordinary PATH may lack.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -186,7 +186,7 @@ fn all(
     let workshop = Workshop {
         client,
         cases: root.join("cases"),
-        cache: cache()?,
+        cache: workspace::cache("jettison-cases")?,
     };
     let results = match options.keep {
         true => workshop.cache.join("results"),
@@ -381,18 +381,6 @@ fn knows_slim(program: &Path) -> bool {
         .args(["slim", "--help"])
         .output()
         .is_ok_and(|output| output.status.success())
-}
-
-/// Outside the checkout: originals are larger than everything that is built from it.
-fn cache() -> Result<PathBuf, Problem> {
-    let base = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
-        (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
-        (_, Some(home)) => PathBuf::from(home).join(".cache"),
-        _ => return Err("neither XDG_CACHE_HOME nor HOME is set".into()),
-    };
-    let cache = base.join("jettison-cases");
-    std::fs::create_dir_all(&cache)?;
-    Ok(cache)
 }
 
 fn read_options(arguments: &[String]) -> Result<Option<Options>, Problem> {

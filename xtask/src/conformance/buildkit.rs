@@ -192,14 +192,8 @@ fn without_mount(text: &str) -> String {
 
 /// The folder of `buildkitd` and `buildctl`, outside the checkout.
 fn programs() -> Result<PathBuf, Problem> {
-    let cache = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
-        (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
-        (_, Some(home)) => PathBuf::from(home).join(".cache"),
-        _ => return Err("neither XDG_CACHE_HOME nor HOME is set".into()),
-    };
-    let folder = cache
-        .join("jettison-conformance")
-        .join(format!("buildkit-{VERSION}"));
+    let cache = workspace::cache("jettison-conformance")?;
+    let folder = cache.join(format!("buildkit-{VERSION}"));
     let complete = folder.join("complete");
     if complete.is_file() {
         return Ok(folder);

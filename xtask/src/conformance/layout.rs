@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::tree::{Tree, digest};
+use super::tree::Tree;
 use crate::Problem;
+use crate::bench::baseline::hash;
 
 /// The one image of a layout.
 pub(crate) struct Layout {
@@ -69,7 +70,7 @@ impl Layout {
                 &blob(&self.folder, layer)?,
                 layer["mediaType"].as_str().unwrap_or_default(),
             )?;
-            let found = format!("sha256:{}", digest(&mut bytes.as_slice())?);
+            let found = format!("sha256:{}", hash(&mut bytes.as_slice())?);
             if found != diff_id {
                 return Err(format!("a layer is {found}, the config says {diff_id}").into());
             }
@@ -153,7 +154,7 @@ impl Writer {
     }
 
     fn blob(&self, bytes: &[u8], media_type: &str) -> Result<Value, Problem> {
-        let digest = digest(&mut &*bytes)?;
+        let digest = hash(&mut &*bytes)?;
         std::fs::write(self.folder.join("blobs/sha256").join(&digest), bytes)?;
         Ok(
             json!({"mediaType": media_type, "digest": format!("sha256:{digest}"), "size": bytes.len()}),

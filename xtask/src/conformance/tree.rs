@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::Problem;
+use crate::bench::baseline::hash;
 
-/// What is said of one path: `kind`, `mode`, `owner` and, where they apply, `size`, `sha256` or `text`, `target`, `device`, `xattrs`,
-/// `same_as` (the first name of the same file) and `mtime`.
+/// What is said of one path: `kind`, `mode`, `owner` and, where they apply, `size`, `sha256` or `text`, `target`, `device`,
+/// `xattrs`, `same_as` (the first name of the same file) and `mtime`.
 pub(crate) type Facts = BTreeMap<String, Value>;
 
 /// Paths in printable form, each with its facts.
@@ -232,26 +232,14 @@ fn device(header: &tar::Header) -> Result<String, Problem> {
 fn content(file: &mut tar::Entry<'_, impl Read>) -> Result<(&'static str, Value), Problem> {
     const SHORT_BYTES: u64 = 400;
     if file.size() > SHORT_BYTES {
-        return Ok(("sha256", json!(digest(file)?)));
+        return Ok(("sha256", json!(hash(file)?)));
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(match String::from_utf8(bytes) {
         Ok(text) => ("text", json!(text)),
-        Err(error) => ("sha256", json!(digest(&mut error.as_bytes())?)),
+        Err(error) => ("sha256", json!(hash(&mut error.as_bytes())?)),
     })
-}
-
-/// The SHA-256 of what is left to read.
-pub(crate) fn digest(input: &mut impl Read) -> Result<String, Problem> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match input.read(&mut buffer)? {
-            0 => return Ok(hex::encode(hash.finalize())),
-            count => hash.update(&buffer[..count]),
-        }
-    }
 }
 
 fn clean(name: &[u8]) -> Name {
