@@ -3,13 +3,14 @@
 //!
 //! - [`parse`] never fails and never panics; [`Tree::to_bytes`] gives the input back byte for byte.
 //! - [`instruction`] is the typed view, [`stage`] the build stages, [`outline`] what a listing of a file shows.
-//! - [`expand`] resolves `$x` in words, [`ignore`] reads `.dockerignore`, [`shell`] parses what RUN, CMD and
+//! - [`graph`] is what a target needs, [`expand`] resolves `$x` in words, [`ignore`] reads `.dockerignore`, [`shell`] parses what RUN, CMD and
 //!   HEALTHCHECK hand to a shell, [`edit`] changes bytes of the tree and nothing else.
 //!
 //! Nothing here opens a path, reads the environment or runs anything.
 
 pub mod edit;
 pub mod expand;
+pub mod graph;
 pub mod ignore;
 pub mod instruction;
 pub mod outline;

@@ -73,7 +73,7 @@ pub fn source_url(remote: &str) -> Option<String> {
 }
 
 /// Seconds since 1970 as RFC 3339 in UTC; none past the year 9999.
-fn rfc3339(seconds: u64) -> Option<String> {
+pub fn rfc3339(seconds: u64) -> Option<String> {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Civil date of a day count (H. Hinnant, "chrono-Compatible Low-Level Date
     // Algorithms"): eras of 400 years that begin on 1 March.

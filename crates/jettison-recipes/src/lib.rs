@@ -25,7 +25,7 @@ mod upx;
 
 pub use cgo::Cgo;
 pub use go::GoProject;
-pub use labels::{LabelFacts, labels, source_url};
+pub use labels::{LabelFacts, labels, rfc3339, source_url};
 pub use project::{Binary, DetectError, Found, Project, RecipeError};
 pub use recipe::{
     Answer, Artifact, Command, Failure, Language, PackageFacts, ProbeSubject, Recipe, Request,

@@ -52,7 +52,7 @@ pub use output::Output;
 pub use own_program::shield_own_program;
 pub use root::{Root, RootReport, RootWriter};
 pub use sandbox::{Options, Sandbox};
-pub use snapshot::{Export, ExportedEntry, SnapshotWriter};
+pub use snapshot::{Export, ExportedEntry, FILES as SNAPSHOT_FILES, SnapshotWriter};
 pub use spec::{
     ContainerSpec, ExecSpec, Mount, MountSource, Network, Profile, ResourceLimits, Stdio,
     TerminalSize,

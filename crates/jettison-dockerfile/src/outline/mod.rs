@@ -2,7 +2,7 @@
 //! caches that it and the stages it needs ask for. The JSON is that of `docker buildx build --call`, with the stages
 //! and instructions added.
 
-mod scope;
+pub(crate) mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 

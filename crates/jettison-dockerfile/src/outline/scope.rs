@@ -12,7 +12,7 @@ use crate::stage::Stage;
 use crate::syntax::Lines;
 use crate::text;
 
-type Values = BTreeMap<String, Vec<u8>>;
+pub(crate) type Values = BTreeMap<String, Vec<u8>>;
 
 /// Bytes that all values together may come to: `ENV a=$a$a` doubles with every line.
 const MAX_VALUE_BYTES: usize = 16 << 20;
@@ -50,38 +50,11 @@ impl Scopes {
         predefined: &Values,
         build_args: &Values,
     ) -> Result<Self, OutlineError> {
-        let mut reader = Reader {
-            tree,
-            lex,
-            build_args,
-            global_values: predefined.clone(),
-            spent: Cell::new(0),
-        };
+        let (reader, globals) = Reader::new(tree, lex, predefined, build_args)?;
         let mut scopes = Self {
-            globals: BTreeMap::new(),
+            globals,
             stages: Vec::new(),
         };
-        for index in tree.stages().global_arguments() {
-            let instruction = &tree.instructions()[*index];
-            let Body::Arg(arguments) = &instruction.body else {
-                continue;
-            };
-            for argument in arguments {
-                let (name, value, refers_to) = reader.global(argument, instruction)?;
-                if let Some(value) = &value {
-                    reader.spend(value.len() * 2, instruction)?;
-                    reader.global_values.insert(name.clone(), value.clone());
-                }
-                let argument = described(&name, argument, value.as_deref(), instruction);
-                scopes.globals.insert(
-                    name,
-                    Declared {
-                        argument,
-                        refers_to,
-                    },
-                );
-            }
-        }
         for stage in tree.stages().all() {
             let scope = reader.stage(stage, &scopes.stages)?;
             scopes.stages.push(scope);
@@ -135,6 +108,52 @@ impl Scopes {
     }
 }
 
+/// What a stage stands on, variables resolved.
+pub(crate) struct Ground {
+    /// The base.
+    pub(crate) base: Vec<u8>,
+    /// The base is this stage.
+    pub(crate) stage: Option<usize>,
+    /// `--platform`.
+    pub(crate) platform: Option<Vec<u8>>,
+    /// Variables that stand in these words.
+    used: BTreeSet<String>,
+}
+
+/// The values of the global scope, and what each stage stands on.
+pub(crate) fn grounds(
+    tree: &Tree,
+    lex: Lex,
+    predefined: &Values,
+    build_args: &Values,
+) -> Result<(Values, Vec<Ground>), OutlineError> {
+    let (reader, _) = Reader::new(tree, lex, predefined, build_args)?;
+    let stages = tree.stages().all().iter();
+    let grounds = stages.map(|stage| reader.ground(stage));
+    let grounds = grounds.collect::<Result<_, _>>()?;
+    Ok((reader.global_values, grounds))
+}
+
+/// The earlier stages that an instruction copies or mounts from.
+pub(crate) fn needs(
+    tree: &Tree,
+    stage: &Stage,
+    instruction: &Instruction,
+) -> impl Iterator<Item = usize> {
+    let is_copy = matches!(instruction.body, Body::Copy(_));
+    sources(&instruction.body)
+        .into_iter()
+        .filter_map(move |name| {
+            let stages = tree.stages();
+            let found = match is_copy {
+                true => stages.by_name_or_number(&name),
+                false => stages.by_name(&name),
+            };
+            found.map(|found| found.index)
+        })
+        .filter(move |index| *index < stage.index)
+}
+
 struct Reader<'a> {
     tree: &'a Tree,
     lex: Lex,
@@ -145,6 +164,47 @@ struct Reader<'a> {
 }
 
 type Evaluated = (String, Option<Vec<u8>>, BTreeSet<String>);
+
+impl<'a> Reader<'a> {
+    /// Reads the global scope.
+    fn new(
+        tree: &'a Tree,
+        lex: Lex,
+        predefined: &Values,
+        build_args: &'a Values,
+    ) -> Result<(Self, BTreeMap<String, Declared>), OutlineError> {
+        let mut reader = Reader {
+            tree,
+            lex,
+            build_args,
+            global_values: predefined.clone(),
+            spent: Cell::new(0),
+        };
+        let mut globals = BTreeMap::new();
+        for index in tree.stages().global_arguments() {
+            let instruction = &tree.instructions()[*index];
+            let Body::Arg(arguments) = &instruction.body else {
+                continue;
+            };
+            for argument in arguments {
+                let (name, value, refers_to) = reader.global(argument, instruction)?;
+                if let Some(value) = &value {
+                    reader.spend(value.len() * 2, instruction)?;
+                    reader.global_values.insert(name.clone(), value.clone());
+                }
+                let argument = described(&name, argument, value.as_deref(), instruction);
+                globals.insert(
+                    name,
+                    Declared {
+                        argument,
+                        refers_to,
+                    },
+                );
+            }
+        }
+        Ok((reader, globals))
+    }
+}
 
 impl Reader<'_> {
     fn spend(&self, bytes: usize, instruction: &Instruction) -> Result<(), OutlineError> {
@@ -182,24 +242,9 @@ impl Reader<'_> {
         let all = self.tree.instructions();
         let mut scope = StageScope::default();
         let from = &all[stage.from];
-        let base = self
-            .lex
-            .expand(&stage.base, &self.global_values)
-            .map_err(|error| expand_error(error, from))?;
-        scope.used.extend(base.matched);
-        if let Some(platform) = &stage.platform {
-            let platform = self
-                .lex
-                .expand(platform, &self.global_values)
-                .map_err(|error| expand_error(error, from))?;
-            scope.used.extend(platform.matched);
-        }
-        scope.base_stage = self
-            .tree
-            .stages()
-            .base_of(stage.index, &base.word)
-            .map(|stage| stage.index);
-        scope.base = base.word;
+        let ground = self.ground(stage)?;
+        scope.used.extend(ground.used);
+        (scope.base, scope.base_stage) = (ground.base, ground.stage);
         if let Some(base) = scope.base_stage.and_then(|index| earlier.get(index)) {
             scope.environment = base.environment.clone();
             let size = scope
@@ -212,24 +257,29 @@ impl Reader<'_> {
         scope.needs.extend(scope.base_stage);
         let mut variables = scope.environment.clone();
         for instruction in stage.instructions(all) {
-            let names = sources(&instruction.body);
-            let is_copy = matches!(instruction.body, Body::Copy(_));
-            for name in &names {
-                let stages = self.tree.stages();
-                let found = if is_copy {
-                    stages.by_name_or_number(name)
-                } else {
-                    stages.by_name(name)
-                };
-                scope.needs.extend(
-                    found
-                        .map(|stage| stage.index)
-                        .filter(|index| *index < stage.index),
-                );
-            }
+            scope.needs.extend(needs(self.tree, stage, instruction));
             self.instruction(instruction, &mut scope, &mut variables)?;
         }
         Ok(scope)
+    }
+
+    /// What a stage stands on.
+    fn ground(&self, stage: &Stage) -> Result<Ground, OutlineError> {
+        let from = &self.tree.instructions()[stage.from];
+        let expand = |word: &[u8]| {
+            let expanded = self.lex.expand(word, &self.global_values);
+            expanded.map_err(|error| expand_error(error, from))
+        };
+        let base = expand(&stage.base)?;
+        let platform = stage.platform.as_deref().map(expand).transpose()?;
+        let (platform, used) = platform.map(|word| (word.word, word.matched)).unzip();
+        let below = self.tree.stages().base_of(stage.index, &base.word);
+        Ok(Ground {
+            stage: below.map(|stage| stage.index),
+            used: used.into_iter().flatten().chain(base.matched).collect(),
+            base: base.word,
+            platform,
+        })
     }
 
     fn instruction(

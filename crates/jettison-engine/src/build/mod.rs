@@ -46,6 +46,7 @@ use prepare::{Prepared, prepare};
 pub use source::SourceError;
 
 pub(crate) use config::{exposed_ports, healthcheck_argv};
+pub(crate) use git::Checkout;
 
 /// What is to be built, and how.
 #[derive(Debug, Clone)]

@@ -6,8 +6,262 @@
 //! becomes the next. A step is known by what it reads.
 
 pub mod add;
+mod base;
 mod content;
 pub mod context;
 pub mod copy;
+mod error;
+mod finish;
+mod key;
+mod layers;
+mod mounts;
+mod order;
+mod output;
+mod ports;
+mod run;
+mod signal;
+mod snapshots;
+mod source;
+mod stage;
+mod state;
+mod steps;
+mod workdir;
 
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use jettison_dockerfile::graph::graph;
+use jettison_dockerfile::syntax::DirectiveName;
+use jettison_dockerfile::{Tree, parse};
+use jettison_image::{Image, Platform, Timestamp, escape};
+use serde::Serialize;
+
+pub use base::NamedContext;
 pub use content::FileSystem;
+pub use error::{DockerfileError, StepError};
+pub use mounts::Secret;
+pub use ports::PortError;
+pub use signal::SignalError;
+pub use state::StateError;
+
+use stage::Builder;
+
+use crate::Context;
+
+/// The largest Dockerfile; BuildKit's own limit is smaller.
+const FILE_BYTES: u64 = 16 << 20;
+
+/// What is to be built, and with what.
+#[derive(Debug, Clone, Default)]
+pub struct DockerfileRequest {
+    /// The build context.
+    pub directory: PathBuf,
+    /// The Dockerfile; `Dockerfile` in the context when not given.
+    pub file: Option<PathBuf>,
+    /// The stage to build; the last when not given.
+    pub target: Option<String>,
+    /// `--build-arg`.
+    pub build_args: BTreeMap<String, Vec<u8>>,
+    /// `--build-context`.
+    pub contexts: BTreeMap<String, NamedContext>,
+    /// `--secret`, by id.
+    pub secrets: BTreeMap<String, Secret>,
+    /// `--ssh`: sockets of agents, by id.
+    pub agents: BTreeMap<String, PathBuf>,
+    /// `--label`.
+    pub labels: BTreeMap<String, String>,
+    /// `--platform`; this machine's when not given.
+    pub platform: Option<Platform>,
+    /// No step is taken from the cache.
+    pub no_cache: bool,
+    /// No RUN has a network.
+    pub is_offline: bool,
+    /// Variables that every RUN is lent; they reach no image and change no key.
+    pub lent: Vec<(String, String)>,
+    /// Files of the host that every RUN is lent: where they are, and where it sees them.
+    pub lent_files: Vec<(PathBuf, String)>,
+    /// Seconds since 1970 that no file of the image is younger than, and at
+    /// which it is dated; by default when the youngest file that the build can
+    /// read was changed.
+    pub epoch: Option<u64>,
+}
+
+/// What came out.
+pub struct DockerfileBuilt {
+    /// The image, in the store without a name.
+    pub image: Image,
+    /// The stages that took part, in order.
+    pub stages: Vec<StageReport>,
+    /// What a person should hear.
+    pub warnings: Vec<String>,
+}
+
+/// What became of a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageReport {
+    /// Its number.
+    pub index: usize,
+    /// Its name, or its number.
+    pub name: String,
+    /// What it stands on.
+    pub base: String,
+    /// Steps that made or could have made a layer.
+    pub steps: usize,
+    /// Those whose result was there.
+    pub cached: usize,
+    /// Bytes of its own layers, unpacked.
+    pub size_bytes: u64,
+}
+
+/// The Dockerfile of a directory, where it has one.
+pub fn find(directory: &Path) -> Option<PathBuf> {
+    let path = directory.join("Dockerfile");
+    path.is_file().then_some(path)
+}
+
+/// When the sources in a directory were committed, seconds since 1970.
+pub fn committed(directory: &Path) -> Option<u64> {
+    crate::build::Checkout::of(directory).committed
+}
+
+/// Builds the image of a target.
+pub fn build(
+    request: &DockerfileRequest,
+    context: &Context,
+) -> Result<DockerfileBuilt, DockerfileError> {
+    let path = match &request.file {
+        Some(file) => file.clone(),
+        None => request.directory.join("Dockerfile"),
+    };
+    let file = escape(&path.to_string_lossy());
+    let tree = read(&path, &file)?;
+    let platform = request.platform.clone().unwrap_or_else(Platform::host);
+    let predefined = predefined(&platform, request.target.as_deref());
+    let target = request.target.as_ref().map(String::as_bytes);
+    let is_context = |name: &str| base::named(&request.contexts, name).is_some();
+    let graph = graph(&tree, target, &predefined, &request.build_args, &is_context);
+    let graph = graph.map_err(|error| DockerfileError::Graph {
+        file: file.clone(),
+        error,
+    })?;
+    let epoch = request.epoch.unwrap_or_else(|| newest(request, &path));
+    let builder = Builder {
+        request,
+        context,
+        file: &file,
+        path: &path,
+        tree: &tree,
+        graph: &graph,
+        platform,
+        directory: OnceLock::new(),
+        sandbox: OnceLock::new(),
+        extra: Mutex::default(),
+        epoch: Timestamp::from_seconds(i64::try_from(epoch).unwrap_or(i64::MAX)),
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut stages = order::each(&graph.needed(graph.target), threads, |node, needed| {
+        builder.stage(node, &needed).map(Arc::new)
+    })?;
+    stages.extend(builder.into_extra());
+    let built = stages
+        .get(&graph.target)
+        .ok_or_else(|| DockerfileError::Flag("the target was not built".to_owned()))?;
+    Ok(DockerfileBuilt {
+        image: finish::finish(built, request, epoch, context)?,
+        stages: stages.values().map(|stage| stage.report.clone()).collect(),
+        warnings: unused(request, &tree),
+    })
+}
+
+/// When the youngest file that the build can read was changed: a date that is
+/// the same for the same directory. Where it cannot be told, 1970.
+fn newest(request: &DockerfileRequest, path: &Path) -> u64 {
+    let seconds = |time: std::time::SystemTime| {
+        let since = time.duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_secs())
+    };
+    let own = std::fs::metadata(path).and_then(|facts| facts.modified());
+    let own = own.map_or(0, seconds);
+    let limits = jettison_image::Limits::default();
+    let directory = context::Context::open(&request.directory, Some(path), None, &limits);
+    let youngest = directory.ok().and_then(|directory| {
+        let times = directory.tree().iter().map(|node| node.mtime().seconds);
+        times.max()
+    });
+    own.max(
+        youngest
+            .and_then(|time| u64::try_from(time).ok())
+            .unwrap_or(0),
+    )
+}
+
+fn read(path: &Path, file: &str) -> Result<Tree, DockerfileError> {
+    let opened = crate::files::open_named(path);
+    let bytes = opened.and_then(|opened| crate::files::read_bounded(opened, FILE_BYTES));
+    let bytes = bytes.map_err(|source| DockerfileError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let (tree, errors) = parse(&bytes);
+    if let Some(error) = errors.into_iter().min_by_key(|error| error.phase()) {
+        return Err(DockerfileError::Syntax {
+            file: file.to_owned(),
+            error,
+        });
+    }
+    let mut directives = tree.directives().iter();
+    let foreign = directives.find_map(|directive| {
+        let frontend = String::from_utf8_lossy(&directive.value).into_owned();
+        let is_own = frontend
+            .split(['/', ':', '@'])
+            .any(|part| matches!(part, "dockerfile" | "dockerfile-upstream"));
+        (directive.name == DirectiveName::Syntax && !is_own).then_some(frontend)
+    });
+    match foreign {
+        Some(frontend) => Err(DockerfileError::Frontend {
+            file: file.to_owned(),
+            frontend: escape(&frontend),
+        }),
+        None => Ok(tree),
+    }
+}
+
+/// The variables that are there without ARG in the global scope.
+fn predefined(target: &Platform, stage: Option<&str>) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for (prefix, platform) in [("BUILD", &Platform::host()), ("TARGET", target)] {
+        for (name, value) in [
+            ("PLATFORM", platform.to_string()),
+            ("OS", platform.os.clone()),
+            ("ARCH", platform.architecture.clone()),
+            ("VARIANT", platform.variant.clone()),
+        ] {
+            all.insert(format!("{prefix}{name}"), value.into_bytes());
+        }
+    }
+    let stage = stage.unwrap_or("default");
+    all.insert("TARGETSTAGE".to_owned(), stage.as_bytes().to_vec());
+    all
+}
+
+/// Build arguments that no ARG declares.
+fn unused(request: &DockerfileRequest, tree: &Tree) -> Vec<String> {
+    use jettison_dockerfile::instruction::Body;
+    let declares = |name: &String| {
+        tree.instructions()
+            .iter()
+            .any(|instruction| match &instruction.body {
+                Body::Arg(arguments) => {
+                    let mut arguments = arguments.iter();
+                    arguments.any(|argument| argument.name.value == name.as_bytes())
+                }
+                _ => false,
+            })
+    };
+    let names = request.build_args.keys();
+    let unused = names.filter(|name| !declares(name) && !mounts::is_proxy(name));
+    let warning = |name| format!("--build-arg {name}: no ARG of the Dockerfile declares it");
+    unused.map(warning).collect()
+}

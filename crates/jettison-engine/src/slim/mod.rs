@@ -145,12 +145,20 @@ impl SlimError {
 
 /// Slims an image.
 pub fn slim(request: &SlimRequest, context: &Context) -> Result<Slimmed, SlimError> {
-    let begin = Instant::now();
     let opened = context
         .transports
         .open(&request.image, request.platform.as_ref())?;
     context.transports.fetch(&opened)?;
-    let original = &opened.image;
+    slim_image(&opened.image, request, context)
+}
+
+/// Slims an image whose blobs are at hand, whatever the request names.
+pub fn slim_image(
+    original: &Image,
+    request: &SlimRequest,
+    context: &Context,
+) -> Result<Slimmed, SlimError> {
+    let begin = Instant::now();
     if original.config.run.argv().is_empty() && request.exam.commands.is_empty() {
         return Err(SlimError::NoCommand);
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use crate::compression::{Compression, Encoder, EncoderOptions};
 use crate::tar::{END_OF_ARCHIVE, Source, TarEntry, encode_header, encode_sparse_header, padding};
-use crate::{DiffId, Digest, Entry, EntryKind, Error, Sha256Writer};
+use crate::{DiffId, Digest, Entry, EntryKind, Error, Sha256Writer, Timestamp};
 
 /// A layer that was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub struct LayerWriter<W: Write> {
     compression: Compression,
     entries: u64,
     buffer: Box<[u8]>,
+    latest: Option<Timestamp>,
 }
 
 impl<W: Write> LayerWriter<W> {
@@ -45,13 +46,27 @@ impl<W: Write> LayerWriter<W> {
             compression: options.compression,
             entries: 0,
             buffer: vec![0; 128 << 10].into(),
+            latest: None,
         })
+    }
+
+    /// From now on no entry that is appended is younger than `latest`: those
+    /// that are, bear that time. What is copied bit for bit stays as it is.
+    pub fn date_back(&mut self, latest: Timestamp) {
+        self.latest = Some(latest);
     }
 
     /// Appends an entry. For a file, `content` must hold exactly the bytes
     /// that the entry says; for anything else it is not looked at.
     pub fn append(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<(), Error> {
-        let header = encode_header(entry)?;
+        let header = match self.latest.filter(|latest| *latest < entry.metadata.mtime) {
+            Some(latest) => {
+                let mut dated = entry.clone();
+                dated.metadata.mtime = latest;
+                encode_header(&dated)?
+            }
+            None => encode_header(entry)?,
+        };
         self.write(entry, &header)?;
         if let EntryKind::File { size_bytes } = entry.kind {
             self.copy(entry, content, size_bytes)?;

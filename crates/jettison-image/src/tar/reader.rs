@@ -561,16 +561,17 @@ impl<S: Source> TarEntry<'_, S> {
     }
 }
 
-impl<S: Source> BufRead for TarEntry<'_, S> {
+/// The rest of the content of the entry that was read last.
+impl<S: Source> BufRead for Reader<S> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let left = match self.reader.content.next() {
+        let left = match self.content.next() {
             Next::End => return Ok(&[]),
             Next::Hole(length) => {
                 return Ok(&ZEROS[..length.min(ZEROS.len() as u64) as usize]);
             }
             Next::Data(left) => left,
         };
-        let Reader { source, name, .. } = &mut *self.reader;
+        let Reader { source, name, .. } = self;
         let buf = source.fill_buf()?;
         if buf.is_empty() {
             let error = Error::malformed(quoted(name), "archive ends in the middle of its content");
@@ -581,16 +582,32 @@ impl<S: Source> BufRead for TarEntry<'_, S> {
 
     fn consume(&mut self, count: usize) {
         let count = count as u64;
-        match self.reader.content.next() {
+        match self.content.next() {
             Next::End => {}
-            Next::Hole(length) => self.reader.content.advance(count.min(length)),
+            Next::Hole(length) => self.content.advance(count.min(length)),
             Next::Data(length) => {
                 let count = count.min(length);
-                self.reader.source.consume(count as usize);
-                self.reader.offset += count;
-                self.reader.content.advance(count);
+                self.source.consume(count as usize);
+                self.offset += count;
+                self.content.advance(count);
             }
         }
+    }
+}
+
+impl<S: Source> Read for Reader<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        read_buffered(self, buf)
+    }
+}
+
+impl<S: Source> BufRead for TarEntry<'_, S> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
     }
 }
 

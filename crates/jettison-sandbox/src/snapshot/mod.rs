@@ -29,7 +29,7 @@ pub(crate) use serve::layers;
 pub use writer::SnapshotWriter;
 
 /// The files of a snapshot.
-pub(crate) const FILES: &str = "fs";
+pub const FILES: &str = "fs";
 /// What the overlay needs beside them while a container runs.
 pub(crate) const WORK: &str = "work";
 

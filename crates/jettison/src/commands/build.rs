@@ -13,6 +13,7 @@ use jettison_plan::{Isolation, Verdict};
 use jettison_recipes::{HealthCheck, Settings};
 
 use super::delivery::{Delivery, DeliveryArgs, default_name};
+use super::dockerfile::{self, DockerfileArgs};
 use super::shared::{Format, FormatArgs, GlobalArgs, ProbeArgs, SurroundingsArgs};
 use super::words::{self, flag};
 use crate::exit::Exit;
@@ -21,10 +22,14 @@ use crate::report;
 use crate::settings::{self, variable};
 use crate::ui::Ui;
 
-/// Build a minimal image from a Go or Rust project, and prove that it runs
+/// Build a minimal image from a Dockerfile or from a Go or Rust project, and
+/// prove that it runs
 ///
-/// The project is compiled by the toolchain of this machine into one static,
-/// stripped program; what the program needs beside itself (CA certificates,
+/// With a Dockerfile, it is executed as docker would, without a daemon, and
+/// the image is then slimmed: the small one is delivered when it answers
+/// everything as the original does, the original otherwise. Without one, the
+/// project is compiled by the toolchain of this machine into one
+/// static, stripped program; what the program needs beside itself (CA certificates,
 /// time zones, …) is derived from the program and composed from signed Debian
 /// packages; the image is started in a sandbox and asked before it is kept.
 /// No daemon is needed.
@@ -141,6 +146,9 @@ pub struct BuildArgs {
     pub evidence: Option<PathBuf>,
 
     #[command(flatten)]
+    pub dockerfile: DockerfileArgs,
+
+    #[command(flatten)]
     pub probes: ProbeArgs,
 
     #[command(flatten)]
@@ -150,8 +158,16 @@ pub struct BuildArgs {
     pub format: FormatArgs,
 }
 
-/// Builds, proves, reports, and keeps what is good.
+/// Executes the Dockerfile where there is one, carries out a recipe otherwise.
 pub fn build(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
+    match args.dockerfile.find(&args.path) {
+        Some(file) => dockerfile::build(args, file, global, ui),
+        None => by_recipe(args, global, ui),
+    }
+}
+
+/// Builds, proves, reports, and keeps what is good.
+fn by_recipe(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
     let delivery = Delivery::read(&args.delivery)?;
     let request = request(args)?;
     let context = settings::context(global, ui)?;
@@ -197,13 +213,6 @@ fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs();
-    let epoch = variable("SOURCE_DATE_EPOCH").map(|text| {
-        text.parse().map_err(|_| {
-            Failure::new(format!(
-                "SOURCE_DATE_EPOCH: `{text}` is not seconds since 1970"
-            ))
-        })
-    });
     Ok(BuildRequest {
         project: args.path.clone(),
         flags: flags(args)?,
@@ -214,10 +223,22 @@ fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
         upx: args.upx,
         lock: args.lock.clone(),
         suite: args.suite.clone(),
-        source_date_epoch: epoch.transpose()?,
+        source_date_epoch: source_date_epoch()?,
         environment: std::env::vars().collect(),
         now: i64::try_from(now).unwrap_or(i64::MAX),
     })
+}
+
+/// `SOURCE_DATE_EPOCH`.
+pub fn source_date_epoch() -> Result<Option<u64>, Failure> {
+    let parse = |text: String| {
+        text.parse().map_err(|_| {
+            Failure::new(format!(
+                "SOURCE_DATE_EPOCH: `{text}` is not seconds since 1970"
+            ))
+        })
+    };
+    variable("SOURCE_DATE_EPOCH").map(parse).transpose()
 }
 
 /// The flags in the words of `jettison.toml`.

@@ -5,6 +5,7 @@ pub mod build;
 pub mod completions;
 pub mod copy;
 pub mod delivery;
+pub mod dockerfile;
 pub mod doctor;
 pub mod inspect;
 pub mod plan;

@@ -22,6 +22,8 @@ use std::path::PathBuf;
 
 use jettison_image::{Limits, Timestamp};
 
+use super::FileSystem;
+
 pub use error::CopyError;
 pub use select::{Selection, select};
 pub use write::CopyPlan;
@@ -61,6 +63,14 @@ pub struct CopyRequest {
     /// The time of what has none of its own: directories that are made or
     /// written to, inline files.
     pub time: Timestamp,
+}
+
+/// The ids of `USER[:GROUP]` in a stage.
+pub(crate) fn owner(text: &[u8], stage: &dyn FileSystem) -> Result<(u64, u64), CopyError> {
+    match text {
+        b"" => Ok((0, 0)),
+        text => owner::Owner::parse(text).ids(Some(stage)),
+    }
 }
 
 #[cfg(test)]

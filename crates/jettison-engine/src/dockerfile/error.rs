@@ -1,0 +1,173 @@
+//! Why a Dockerfile could not be built, and at which of its lines.
+
+use std::path::PathBuf;
+
+use jettison_dockerfile::ParseError;
+use jettison_dockerfile::outline::OutlineError;
+use jettison_image::Error;
+
+use super::add::AddError;
+use super::context::ContextError;
+use super::copy::CopyError;
+use super::state::StateError;
+use crate::build::AssembleError;
+use crate::spool::SpoolError;
+use crate::store::StoreError;
+use crate::transport::TransportError;
+
+/// Why no image came out.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerfileError {
+    /// The Dockerfile cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// Where it should be.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The Dockerfile is none.
+    #[error("{file}:{}", .error)]
+    Syntax {
+        /// The file.
+        file: String,
+        /// What BuildKit would say.
+        error: ParseError,
+    },
+    /// The target is none, or a word above the first stage cannot be expanded.
+    #[error("{file}: {error}")]
+    Graph {
+        /// The file.
+        file: String,
+        /// Why.
+        error: OutlineError,
+    },
+    /// A foreign frontend is asked for.
+    #[error("{file} asks for the frontend {frontend}, which only BuildKit can run")]
+    Frontend {
+        /// The file.
+        file: String,
+        /// The frontend.
+        frontend: String,
+    },
+    /// An instruction failed.
+    #[error("{file}:{line}: {instruction}")]
+    Step {
+        /// The file.
+        file: String,
+        /// The first line of the instruction.
+        line: usize,
+        /// The instruction, shortened.
+        instruction: String,
+        /// Why.
+        #[source]
+        source: Box<StepError>,
+    },
+    /// The image contradicts itself.
+    #[error(transparent)]
+    Image(#[from] Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A flag that cannot be.
+    #[error("{0}")]
+    Flag(String),
+}
+
+/// Why an instruction failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// Its words.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A base or a source image cannot be had.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// An image cannot be read.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// A layer cannot be written.
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The build context cannot be read.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// Files cannot be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// Files cannot be had, or not be unpacked.
+    #[error(transparent)]
+    Add(#[from] AddError),
+    /// An image is not what it says.
+    #[error(transparent)]
+    Image(#[from] Error),
+    /// The sandbox failed.
+    #[error(transparent)]
+    Sandbox(#[from] jettison_sandbox::Error),
+    /// A command ended badly.
+    #[error("{how}{}", shown(output))]
+    Command {
+        /// How it ended.
+        how: String,
+        /// What it wrote last.
+        output: String,
+    },
+    /// A stage, image or context of this name is not there, or comes later.
+    #[error("{0}")]
+    Source(String),
+    /// A secret that must be there is not.
+    #[error("the secret `{0}` is required; hand it over with --secret id={0},src=FILE")]
+    Secret(String),
+    /// A file of the host failed.
+    #[error("{what}")]
+    Host {
+        /// What was being done.
+        what: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another stage, which a trigger of the base copies from.
+    #[error(transparent)]
+    Stage(Box<DockerfileError>),
+    /// A trigger that a base left is no instruction.
+    #[error("the base's ONBUILD trigger `{trigger}`: {error}")]
+    Trigger {
+        /// The trigger.
+        trigger: String,
+        /// Why.
+        error: String,
+    },
+}
+
+impl StepError {
+    pub(crate) fn host(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Host { what, source }
+    }
+}
+
+fn shown(output: &str) -> String {
+    match output.trim_end() {
+        "" => String::new(),
+        output => format!("; its last lines:\n{output}"),
+    }
+}
+
+impl DockerfileError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Frontend { .. } => Some("docker buildx build".to_owned()),
+            Self::Step { source, .. } => match &**source {
+                StepError::State(StateError::BuildKit(_)) => Some("docker buildx build".to_owned()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

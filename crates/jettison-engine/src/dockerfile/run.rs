@@ -1,0 +1,191 @@
+//! RUN: a command in the sandbox, above the stage's layers. What it wrote is
+//! read from the upper directory, so that a large tree below costs nothing.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jettison_image::compression::{Compression, EncoderOptions};
+use jettison_image::{NewLayer, Timestamp};
+use jettison_sandbox::{
+    ContainerSpec, Exit, ExitReason, Mount, MountSource, Network, Profile, Sandbox, Stdio,
+};
+
+use super::error::StepError;
+use super::output::Log;
+use super::snapshots::Snapshots;
+use super::state::{RunAction, State};
+use crate::Context;
+use crate::build::AssembleError;
+use crate::build::assemble::store_layer;
+
+/// What BuildKit calls the machine that a RUN sees.
+const HOSTNAME: &str = "buildkitsandbox";
+/// Where BuildKit puts a script that is executed itself.
+const PIPES: &str = "/dev/pipes";
+
+/// A command with everything around it.
+pub(crate) struct Running<'a> {
+    pub(crate) sandbox: &'a Sandbox,
+    pub(crate) snapshots: &'a Snapshots<'a>,
+    pub(crate) context: &'a Context,
+    /// What a person calls the step.
+    pub(crate) step: &'a str,
+    /// No file of the layer is younger.
+    pub(crate) latest: Timestamp,
+}
+
+impl Running<'_> {
+    /// Runs the command on directories, lowest first, and makes a layer of what
+    /// it wrote; none when it wrote nothing.
+    pub(crate) fn run(
+        &self,
+        state: &State,
+        action: &RunAction,
+        below: &[PathBuf],
+        mounts: Vec<Mount>,
+        lent: &[(String, String)],
+    ) -> Result<Option<NewLayer>, StepError> {
+        let upper = self.snapshots.upper()?;
+        let made = self.run_above(state, action, below, mounts, lent, &upper);
+        match made {
+            Ok(Some(layer)) => {
+                self.snapshots.keep(&upper, &layer)?;
+                Ok(Some(layer))
+            }
+            other => {
+                self.sandbox.discard(&upper)?;
+                other
+            }
+        }
+    }
+
+    fn run_above(
+        &self,
+        state: &State,
+        action: &RunAction,
+        below: &[PathBuf],
+        mounts: Vec<Mount>,
+        lent: &[(String, String)],
+        upper: &Path,
+    ) -> Result<Option<NewLayer>, StepError> {
+        let root = self.sandbox.stack(below)?;
+        let (log, [stdout, stderr]) = Log::open(self.step, &self.context.progress)
+            .map_err(StepError::host("opening a pipe"))?;
+        let mut spec = spec(state, action, mounts, lent);
+        (spec.stdout, spec.stderr) = (stdout, stderr);
+        spec.upper = Some(upper.to_owned());
+        let container = self.sandbox.start(&root, &spec)?;
+        // The pipe ends when the last one who could write to it has gone.
+        drop(spec);
+        let exit = container.wait(None)?;
+        container.close()?;
+        let output = log.close();
+        if let Some(how) = exit.as_ref().and_then(failure) {
+            return Err(StepError::Command { how, output });
+        }
+        self.layer(upper, below)
+    }
+
+    fn layer(&self, upper: &Path, below: &[PathBuf]) -> Result<Option<NewLayer>, StepError> {
+        let mut export = self.sandbox.export(upper, below)?;
+        let mut failed = None;
+        let mut is_empty = true;
+        let options = EncoderOptions::new(Compression::None);
+        let layer = store_layer(self.context.store(), &options, |writer| {
+            writer.date_back(self.latest);
+            loop {
+                let mut exported = match export.next_entry() {
+                    Ok(Some(exported)) => exported,
+                    Ok(None) => return Ok(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        return Ok(());
+                    }
+                };
+                is_empty = false;
+                let entry = exported.entry().clone();
+                writer
+                    .append(&entry, &mut exported)
+                    .map_err(AssembleError::from)?;
+            }
+        })?;
+        match failed {
+            Some(error) => Err(error.into()),
+            None if is_empty => Ok(None),
+            None => Ok(Some(NewLayer::from(&layer))),
+        }
+    }
+}
+
+fn spec(
+    state: &State,
+    action: &RunAction,
+    mut mounts: Vec<Mount>,
+    lent: &[(String, String)],
+) -> ContainerSpec {
+    let mut args: Vec<OsString> = action
+        .argv
+        .iter()
+        .cloned()
+        .map(OsString::from_vec)
+        .collect();
+    if let Some((name, content)) = &action.script {
+        let path = [PIPES.as_bytes(), b"/", name].concat();
+        args = vec![OsString::from_vec(path.clone())];
+        mounts.push(Mount {
+            source: MountSource::Bytes {
+                content: content.clone(),
+                mode: 0o755,
+                uid: 0,
+                gid: 0,
+            },
+            target: OsString::from_vec(path),
+            read_only: true,
+        });
+    }
+    let pair = |(name, value): (&String, &[u8])| {
+        OsString::from_vec([name.as_bytes(), b"=", value].concat())
+    };
+    let lent = lent.iter();
+    let lent = lent.filter(|(name, _)| state.variable(name).is_none());
+    let own = state.variables.iter();
+    let own = own.map(|(name, value)| (name, value.as_slice()));
+    let env = own.chain(lent.map(|(name, value)| (name, value.as_bytes())));
+    let run = &state.config.run;
+    ContainerSpec {
+        profile: Profile::AS_SHIPPED,
+        args,
+        env: env.map(pair).collect(),
+        user: run.user.clone(),
+        working_dir: run.working_dir.clone().into(),
+        hostname: Some(HOSTNAME.to_owned()),
+        network: match action.is_offline {
+            true => Network::None,
+            false => Network::Host,
+        },
+        mounts,
+        stdin: Stdio::Null,
+        ..ContainerSpec::default()
+    }
+}
+
+/// How a command that failed ended; none when it ended well.
+fn failure(exit: &Exit) -> Option<String> {
+    match exit.reason {
+        ExitReason::Ended if exit.code == 0 => None,
+        ExitReason::Ended => Some(format!("exit code {}", exit.code)),
+        reason => Some(format!("it was ended: {reason:?}")),
+    }
+}
+
+/// Shared by all steps of a build that run something.
+pub(crate) fn open_sandbox(context: &Context) -> Result<Arc<Sandbox>, StepError> {
+    let options = jettison_sandbox::Options {
+        network: Network::Host,
+        scratch_dir: context.scratch().ok(),
+        ..Default::default()
+    };
+    Ok(Arc::new(Sandbox::open(&options)?))
+}

@@ -1,0 +1,144 @@
+//! Where steps read from: the build context, stages, images, named contexts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use jettison_dockerfile::graph::GraphStage;
+use jettison_image::{Digest, NewLayer};
+use jettison_sandbox::Sandbox;
+
+use super::FileSystem;
+use super::base::{NamedContext, bring, named};
+use super::context::Context as Directory;
+use super::error::StepError;
+use super::layers::{file_system, layers_of};
+use super::run::open_sandbox;
+use super::stage::{Builder, Stage};
+use crate::spool::Spool;
+
+/// Where files are copied or mounted from.
+pub(crate) enum Source {
+    /// A directory of the host.
+    Directory(Arc<Directory>),
+    /// A stage or an image: its layers, how many of them are a base's, and what
+    /// it is known by.
+    Layers {
+        files: Arc<Spool>,
+        layers: Vec<NewLayer>,
+        base: usize,
+        key: Digest,
+    },
+}
+
+impl Source {
+    pub(crate) fn files(&self) -> &dyn FileSystem {
+        match self {
+            Self::Directory(directory) => &**directory,
+            Self::Layers { files, .. } => &**files,
+        }
+    }
+}
+
+impl Builder<'_> {
+    /// What a name after `--from` or `from=` stands for.
+    pub(super) fn source(
+        &self,
+        name: &[u8],
+        by_number: bool,
+        node: &GraphStage,
+        needed: &BTreeMap<usize, Arc<Stage>>,
+    ) -> Result<Source, StepError> {
+        let stages = self.tree.stages();
+        let found = match by_number {
+            true => stages.by_name_or_number(name),
+            false => stages.by_name(name),
+        };
+        if let Some(found) = found {
+            if found.index >= node.index {
+                return Err(later(found.index));
+            }
+            let stage = match needed.get(&found.index) {
+                Some(stage) => Arc::clone(stage),
+                None => self.unforeseen(found.index)?,
+            };
+            return Ok(Source::Layers {
+                files: stage.files(self.context)?,
+                layers: stage.layers.clone(),
+                base: stage.base_layers,
+                key: stage.key,
+            });
+        }
+        let name = String::from_utf8_lossy(name).into_owned();
+        if by_number && name.parse::<usize>().is_ok() {
+            return Err(StepError::Source(format!("there is no stage {name}")));
+        }
+        let location = match named(&self.request.contexts, &name) {
+            Some(NamedContext::Directory(path)) => {
+                return Ok(Source::Directory(Arc::new(self.open(path, None)?)));
+            }
+            Some(NamedContext::Image(location)) => location.clone(),
+            None => crate::transport::Location::Name(name),
+        };
+        let image = bring(&location, &self.platform, self.context)?;
+        let layers = layers_of(&image);
+        Ok(Source::Layers {
+            files: Arc::new(file_system(&layers, self.context)?),
+            base: layers.len(),
+            layers,
+            key: image.manifest_digest,
+        })
+    }
+
+    /// A stage that only a base's trigger names.
+    fn unforeseen(&self, index: usize) -> Result<Arc<Stage>, StepError> {
+        let mut extra = self.extra.lock().unwrap_or_else(PoisonError::into_inner);
+        for node in self.graph.needed(index) {
+            if !extra.contains_key(&node.index) {
+                let built = self.stage(&node, &extra);
+                let built = built.map_err(|error| StepError::Stage(Box::new(error)))?;
+                extra.insert(node.index, Arc::new(built));
+            }
+        }
+        extra.get(&index).cloned().ok_or_else(|| later(index))
+    }
+
+    /// Such stages.
+    pub(crate) fn into_extra(self) -> BTreeMap<usize, Arc<Stage>> {
+        self.extra
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The build context.
+    pub(super) fn directory(&self) -> Result<Arc<Directory>, StepError> {
+        if let Some(directory) = self.directory.get() {
+            return Ok(Arc::clone(directory));
+        }
+        let opened = self.open(&self.request.directory, Some(self.path))?;
+        Ok(Arc::clone(self.directory.get_or_init(|| Arc::new(opened))))
+    }
+
+    fn open(&self, path: &Path, file: Option<&Path>) -> Result<Directory, StepError> {
+        let _item = self
+            .context
+            .progress
+            .begin("reading the build context", None);
+        let (store, limits) = (self.context.store(), self.context.limits());
+        Ok(Directory::open(path, file, Some(store), limits)?)
+    }
+
+    pub(super) fn sandbox(&self) -> Result<Arc<Sandbox>, StepError> {
+        if let Some(sandbox) = self.sandbox.get() {
+            return Ok(Arc::clone(sandbox));
+        }
+        let opened = open_sandbox(self.context)?;
+        Ok(Arc::clone(self.sandbox.get_or_init(|| opened)))
+    }
+}
+
+pub(crate) fn later(index: usize) -> StepError {
+    StepError::Source(format!(
+        "stage {index} needs to be defined before the current one"
+    ))
+}

@@ -1,0 +1,251 @@
+//! One stage: its instructions one after another, each from the cache where
+//! what it reads is what it read before.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use jettison_dockerfile::graph::{Base, Graph, GraphStage};
+use jettison_dockerfile::instruction::Instruction;
+use jettison_dockerfile::{Tree, parse};
+use jettison_image::{Digest, History, NewLayer, Platform, Timestamp, escape};
+use jettison_sandbox::Sandbox;
+
+use super::base::{NamedContext, bring, named};
+use super::context::Context as Directory;
+use super::error::{DockerfileError, StepError};
+use super::key::Key;
+use super::layers::{file_system, layers_of};
+use super::source::later;
+use super::state::{Action, Given, State};
+use super::{DockerfileRequest, StageReport};
+use crate::Context;
+use crate::spool::Spool;
+
+/// Of an instruction, in messages.
+const SHOWN: usize = 120;
+
+/// What all stages of a build share.
+pub(crate) struct Builder<'a> {
+    pub(crate) request: &'a DockerfileRequest,
+    pub(crate) context: &'a Context,
+    pub(crate) file: &'a str,
+    pub(crate) path: &'a Path,
+    pub(crate) tree: &'a Tree,
+    pub(crate) graph: &'a Graph,
+    pub(crate) platform: Platform,
+    /// The build context, once something reads it.
+    pub(crate) directory: OnceLock<Arc<Directory>>,
+    /// Once something is run.
+    pub(crate) sandbox: OnceLock<Arc<Sandbox>>,
+    /// Stages that nobody knew to be needed: triggers of bases copy from them.
+    pub(crate) extra: Mutex<BTreeMap<usize, Arc<Stage>>>,
+    pub(crate) epoch: Timestamp,
+}
+
+/// A stage that is complete.
+pub(crate) struct Stage {
+    pub(crate) state: State,
+    /// Lowest first, all in the store.
+    pub(crate) layers: Vec<NewLayer>,
+    /// How many of them are a base's.
+    pub(crate) base_layers: usize,
+    /// What the stage is known by.
+    pub(crate) key: Digest,
+    pub(crate) report: StageReport,
+    files: OnceLock<Arc<Spool>>,
+}
+
+impl Stage {
+    /// Its files as they are now.
+    pub(crate) fn files(&self, context: &Context) -> Result<Arc<Spool>, StepError> {
+        if let Some(files) = self.files.get() {
+            return Ok(Arc::clone(files));
+        }
+        let files = Arc::new(file_system(&self.layers, context)?);
+        Ok(Arc::clone(self.files.get_or_init(|| files)))
+    }
+
+    pub(super) fn push(&mut self, key: Digest, layer: Option<NewLayer>) {
+        self.key = key;
+        if let Some(layer) = layer {
+            self.state.made_layer();
+            self.layers.push(layer);
+            self.files = OnceLock::new();
+        }
+    }
+}
+
+impl Builder<'_> {
+    /// Builds a stage; those that it needs are there.
+    pub(crate) fn stage(
+        &self,
+        node: &GraphStage,
+        needed: &BTreeMap<usize, Arc<Stage>>,
+    ) -> Result<Stage, DockerfileError> {
+        let syntax = &self.tree.stages().all()[node.index];
+        let all = self.tree.instructions();
+        let from = &all[syntax.from];
+        let mut stage = self
+            .begin(node, needed)
+            .map_err(|error| self.at(from, error))?;
+        for trigger in stage.state.take_triggers() {
+            let made = self.trigger(&mut stage, &trigger, node, needed);
+            made.map_err(|error| self.at(from, error))?;
+        }
+        let own = syntax.instructions(all).iter();
+        for instruction in own.filter(|_| !node.is_context) {
+            self.step(&mut stage, instruction, node, needed)
+                .map_err(|error| self.at(instruction, error))?;
+        }
+        Ok(stage)
+    }
+
+    fn at(&self, instruction: &Instruction, source: StepError) -> DockerfileError {
+        DockerfileError::Step {
+            file: self.file.to_owned(),
+            line: instruction.lines.start,
+            instruction: self.shown(instruction),
+            source: Box::new(source),
+        }
+    }
+
+    /// An instruction on one line, shortened.
+    fn shown(&self, instruction: &Instruction) -> String {
+        let text = String::from_utf8_lossy(self.tree.text(&instruction.range));
+        let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some((at, _)) = line.char_indices().nth(SHOWN) {
+            line.truncate(at);
+            line.push('…');
+        }
+        escape(&line)
+    }
+
+    /// What the stage stands on.
+    fn begin(
+        &self,
+        node: &GraphStage,
+        needed: &BTreeMap<usize, Arc<Stage>>,
+    ) -> Result<Stage, StepError> {
+        let syntax = &self.tree.stages().all()[node.index];
+        let name = syntax.name.clone();
+        let report = |base: &str| StageReport {
+            index: node.index,
+            name: name.clone().unwrap_or_else(|| node.index.to_string()),
+            base: escape(base),
+            steps: 0,
+            cached: 0,
+            size_bytes: 0,
+        };
+        let escape_character = self.tree.escape();
+        let name = match &node.base {
+            Base::Stage(index) => {
+                let below = needed.get(index).ok_or_else(|| later(*index))?;
+                return Ok(Stage {
+                    state: State::above(&below.state),
+                    layers: below.layers.clone(),
+                    base_layers: below.base_layers,
+                    key: below.key,
+                    report: report(&below.report.name),
+                    files: OnceLock::new(),
+                });
+            }
+            Base::Name(name) => String::from_utf8_lossy(name).into_owned(),
+        };
+        let platform = match &node.platform {
+            Some(text) => {
+                let text = String::from_utf8_lossy(text).into_owned();
+                let parsed = text.parse::<Platform>();
+                parsed.map_err(|error| StepError::Source(format!("--platform: {error}")))?
+            }
+            None => self.platform.clone(),
+        };
+        let context = named(&self.request.contexts, &name);
+        if name == "scratch" && context.is_none() {
+            let state = State::scratch(&platform, escape_character);
+            let key = Key::default().with("scratch").with(platform.to_string());
+            return Ok(Stage {
+                state,
+                layers: Vec::new(),
+                base_layers: 0,
+                key: key.digest(),
+                report: report("scratch"),
+                files: OnceLock::new(),
+            });
+        }
+        let location = match context {
+            Some(NamedContext::Image(location)) => location.clone(),
+            Some(NamedContext::Directory(path)) => {
+                return Err(StepError::Source(format!(
+                    "the context {name} is the directory {}, and no image",
+                    path.display()
+                )));
+            }
+            None => crate::transport::Location::Name(name.clone()),
+        };
+        let image = bring(&location, &platform, self.context)?;
+        let layers = layers_of(&image);
+        let mut config = image.config.clone();
+        if config.layer_history().is_none() {
+            // A history that does not fit its layers helps nobody.
+            config.history = layers.iter().map(|_| History::default()).collect();
+        }
+        config.diff_ids.clear();
+        Ok(Stage {
+            state: State::on(config, escape_character),
+            base_layers: layers.len(),
+            layers,
+            key: Key::default()
+                .with("image")
+                .with(image.manifest_digest.as_bytes())
+                .digest(),
+            report: report(&name),
+            files: OnceLock::new(),
+        })
+    }
+
+    /// An instruction that the base left for this stage.
+    fn trigger(
+        &self,
+        stage: &mut Stage,
+        trigger: &str,
+        node: &GraphStage,
+        needed: &BTreeMap<usize, Arc<Stage>>,
+    ) -> Result<(), StepError> {
+        let (tree, errors) = parse(format!("FROM scratch\n{trigger}\n").as_bytes());
+        let wrong = |error: String| StepError::Trigger {
+            trigger: escape(trigger),
+            error,
+        };
+        if let Some(error) = errors.first() {
+            return Err(wrong(error.kind.to_string()));
+        }
+        for instruction in tree.instructions().iter().skip(1) {
+            self.step(stage, instruction, node, needed)
+                .map_err(|error| wrong(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn step(
+        &self,
+        stage: &mut Stage,
+        instruction: &Instruction,
+        node: &GraphStage,
+        needed: &BTreeMap<usize, Arc<Stage>>,
+    ) -> Result<(), StepError> {
+        let given = Given {
+            globals: &self.graph.globals,
+            build_args: &self.request.build_args,
+        };
+        let step = format!("[{}] {}", stage.report.name, self.shown(instruction));
+        match stage.state.apply(instruction, given)? {
+            Action::None => return Ok(()),
+            Action::MakeDirectory => self.make_directory(stage)?,
+            Action::Run(action) => self.run(stage, &action, &step, node, needed)?,
+            Action::Copy { files, is_add } => self.copy(stage, &files, is_add, node, needed)?,
+        }
+        stage.report.steps += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! The steps that make layers: each is known by what it reads, and taken from
+//! the cache where that is known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jettison_dockerfile::graph::GraphStage;
+use jettison_dockerfile::instruction::CopyFiles;
+use jettison_dockerfile::syntax::Word;
+use jettison_image::compression::{Compression, EncoderOptions};
+use jettison_image::{Digest, NewLayer};
+
+use super::FileSystem;
+use super::add::{self, AddRequest};
+use super::copy::{self, CopyRequest, Selection};
+use super::error::StepError;
+use super::key::Key;
+use super::layers::{recall, remember};
+use super::mounts::{Mounts, is_proxy};
+use super::run::Running;
+use super::snapshots::Snapshots;
+use super::source::Source;
+use super::stage::{Builder, Stage};
+use super::state::{RunAction, joined};
+use super::workdir::make_directory;
+use crate::build::assemble::store_layer;
+
+impl Builder<'_> {
+    /// Takes a step's result from the cache, or makes it.
+    fn cached(
+        &self,
+        stage: &mut Stage,
+        key: Digest,
+        make: impl FnOnce(&Stage) -> Result<Option<NewLayer>, StepError>,
+    ) -> Result<(), StepError> {
+        let store = self.context.store();
+        let known = recall(store, &key).filter(|_| !self.request.no_cache);
+        let layer = match known {
+            Some(layer) => {
+                stage.report.cached += 1;
+                layer
+            }
+            None => {
+                let made = make(stage)?;
+                remember(store, &key, made.as_ref())?;
+                made
+            }
+        };
+        stage.report.size_bytes += layer.as_ref().map_or(0, |layer| layer.size_bytes);
+        stage.push(key, layer);
+        Ok(())
+    }
+
+    pub(super) fn make_directory(&self, stage: &mut Stage) -> Result<(), StepError> {
+        let run = &stage.state.config.run;
+        let (path, user) = (run.working_dir.clone(), run.user.clone());
+        let key = Key::new("workdir", &stage.key).with(&path).with(&user);
+        self.cached(stage, self.dated(key), |stage| {
+            let files = stage.files(self.context)?;
+            let owner = copy::owner(user.as_bytes(), &*files)?;
+            make_directory(files.tree(), &path, owner, self.epoch, self.context.store())
+        })
+    }
+
+    pub(super) fn copy(
+        &self,
+        stage: &mut Stage,
+        files: &CopyFiles,
+        is_add: bool,
+        node: &GraphStage,
+        needed: &BTreeMap<usize, Arc<Stage>>,
+    ) -> Result<(), StepError> {
+        let source = match &files.from {
+            Some(from) => self.source(&from.value, true, node, needed)?,
+            None => Source::Directory(self.directory()?),
+        };
+        let request = self.copy_request(stage, files)?;
+        if !is_add {
+            let selection = copy::select(&request, source.files())?;
+            return self.copied(stage, &selection);
+        }
+        let checksum = files.checksum.as_ref();
+        let request = AddRequest {
+            copy: request,
+            keep_git_dir: files.keep_git_dir,
+            checksum: checksum.map(|word| word.value.clone()),
+            unpack: files.unpack,
+        };
+        let fetched = add::fetch(&request, self.context.transports.http())?;
+        let selection = add::select(&request, &fetched, source.files())?;
+        self.copied(stage, &selection)
+    }
+
+    fn copy_request(&self, stage: &Stage, files: &CopyFiles) -> Result<CopyRequest, StepError> {
+        let values = |words: &[Word]| words.iter().map(|word| word.value.clone()).collect();
+        let value = |word: &Option<Word>| word.as_ref().map(|word| word.value.clone());
+        let inline = files.inline.iter();
+        let chown = value(&files.chown);
+        let names = chown
+            .iter()
+            .flat_map(|text| text.split(|byte| *byte == b':'));
+        if stage.layers.is_empty() && !files.link && names.clone().any(is_name) {
+            return Err(StepError::Source(
+                "--chown: nothing has a passwd here; use numbers".to_owned(),
+            ));
+        }
+        Ok(CopyRequest {
+            sources: values(&files.sources),
+            inline: inline
+                .map(|file| (file.name.clone(), file.content.clone()))
+                .collect(),
+            destination: files.destination.value.clone(),
+            working_dir: joined("/", &stage.state.config.run.working_dir).into_bytes(),
+            chown,
+            chmod: value(&files.chmod),
+            link: files.link,
+            parents: files.parents,
+            exclude: values(&files.exclude),
+            time: self.epoch,
+            limits: self.context.limits().clone(),
+            scratch: Some(self.context.scratch()?),
+            ..CopyRequest::default()
+        })
+    }
+
+    /// Writes what was selected, unless it is known.
+    fn copied(&self, stage: &mut Stage, selection: &Selection<'_>) -> Result<(), StepError> {
+        let key = match selection.is_independent() {
+            true => Key::default().with("copy"),
+            false => Key::new("copy", &stage.key),
+        };
+        let made = self.dated(key.with(selection.key().as_bytes()));
+        // What follows depends on the stage below in any case.
+        let next = Key::new("copied", &stage.key)
+            .with(made.as_bytes())
+            .digest();
+        self.cached(stage, made, |stage| {
+            let below = match selection.is_independent() {
+                true => None,
+                false => Some(stage.files(self.context)?),
+            };
+            let below = below.as_ref().map(|files| &**files as &dyn FileSystem);
+            let plan = selection.plan(below)?;
+            if plan.entries().len() == 0 {
+                return Ok(None);
+            }
+            let options = EncoderOptions::new(Compression::None);
+            let layer = store_layer(self.context.store(), &options, |writer| {
+                writer.date_back(self.epoch);
+                Ok(plan.write(writer)?)
+            })?;
+            Ok(Some(NewLayer::from(&layer)))
+        })?;
+        stage.key = next;
+        Ok(())
+    }
+
+    pub(super) fn run(
+        &self,
+        stage: &mut Stage,
+        action: &RunAction,
+        step: &str,
+        node: &GraphStage,
+        needed: &BTreeMap<usize, Arc<Stage>>,
+    ) -> Result<(), StepError> {
+        let is_offline = action.is_offline || self.request.is_offline;
+        let action = RunAction {
+            is_offline,
+            ..action.clone()
+        };
+        let mounts = Mounts::read(self, &action, &stage.state, |from| match from {
+            None => Ok(Source::Directory(self.directory()?)),
+            Some(name) => self.source(name, false, node, needed),
+        })?;
+        let run = &stage.state.config.run;
+        let variables = stage.state.variables.iter();
+        let script = action.script.iter();
+        let key = Key::new("run", &stage.key)
+            .with_all(&action.argv)
+            .with_all(script.flat_map(|(name, content)| [name, content]))
+            .with_all(variables.flat_map(|(name, value)| [name.as_bytes(), value.as_slice()]))
+            .with(&run.user)
+            .with(&run.working_dir)
+            .with([u8::from(is_offline)])
+            .with_all(mounts.keys()?.iter().map(|key| key.as_bytes()));
+        self.cached(stage, self.dated(key), |stage| {
+            let sandbox = self.sandbox()?;
+            let snapshots = Snapshots::open(&sandbox, self.context)?;
+            let below = snapshots.stack(&stage.layers, stage.base_layers)?;
+            let held = mounts.hold(&sandbox, &snapshots, self.context)?;
+            let running = Running {
+                sandbox: &sandbox,
+                snapshots: &snapshots,
+                context: self.context,
+                step,
+                latest: self.epoch,
+            };
+            let proxies = self.request.build_args.iter();
+            let proxies = proxies.filter(|(name, _)| is_proxy(name));
+            let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+            let proxies = proxies.flat_map(|(name, value)| {
+                let names = [name.to_ascii_uppercase(), name.to_ascii_lowercase()];
+                names.map(|name| (name, text(value)))
+            });
+            let mut lent: Vec<_> = proxies.chain(self.request.lent.clone()).collect();
+            lent.extend(held.variables.clone());
+            running.run(&stage.state, &action, &below, held.mounts.clone(), &lent)
+        })
+    }
+
+    /// Times are in layers, so what bounds them is in the key.
+    fn dated(&self, key: Key) -> Digest {
+        key.with(self.epoch.seconds.to_le_bytes()).digest()
+    }
+}
+
+/// True for a user or group that is no number.
+fn is_name(text: &[u8]) -> bool {
+    !text.is_empty() && text != b"root" && !text.iter().all(u8::is_ascii_digit)
+}

@@ -1,0 +1,102 @@
+//! The words of `build` that are about a Dockerfile.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use jettison_engine::dockerfile as engine;
+
+/// How a Dockerfile is executed; the words are docker's.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Dockerfile")]
+pub struct DockerfileArgs {
+    /// Execute this Dockerfile [default: PATH/Dockerfile, where it is there]
+    #[arg(long, short, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Compile the project although it has a Dockerfile
+    #[arg(long, conflicts_with = "file")]
+    pub recipe: bool,
+
+    /// Build this stage instead of the last
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+
+    /// Set an ARG; NAME alone takes the value from the environment
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub build_arg: Vec<String>,
+
+    /// Say what a name after FROM or --from stands for: a directory,
+    /// oci-layout://DIR, docker-image://REF, or a place in jettison's words
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub build_context: Vec<String>,
+
+    /// Hand a secret to RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME
+    #[arg(long, value_name = "SECRET")]
+    pub secret: Vec<String>,
+
+    /// Hand an SSH agent to RUN --mount=type=ssh
+    #[arg(long, value_name = "ID[=SOCKET]")]
+    pub ssh: Vec<String>,
+
+    /// Run every step anew
+    #[arg(long)]
+    pub no_cache: bool,
+
+    /// Network of RUN steps
+    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
+    pub network: NetworkMode,
+
+    /// Lend RUN steps this machine's CA bundle and proxy variables; neither
+    /// reaches the image
+    #[arg(long)]
+    pub trust_host_ca: bool,
+
+    /// Stop after the build: deliver the image as the Dockerfile makes it
+    #[arg(long)]
+    pub no_slim: bool,
+
+    /// Fail when the slimmed image is not whole, instead of delivering the
+    /// image as the Dockerfile makes it
+    #[arg(long, conflicts_with = "no_slim")]
+    pub require_slim: bool,
+
+    /// Write the digest of the image's config to FILE
+    #[arg(long, value_name = "FILE")]
+    pub iidfile: Option<PathBuf>,
+
+    /// Build nothing: say which targets the file has, or what one asks for
+    #[arg(long, value_enum, value_name = "METHOD")]
+    pub call: Option<Call>,
+}
+
+/// What `--call` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Call {
+    /// The stages that can be built
+    Targets,
+    /// Stages, arguments, secrets of one target
+    Outline,
+}
+
+/// The network of RUN steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum NetworkMode {
+    /// The machine's
+    #[default]
+    Default,
+    /// The machine's
+    Host,
+    /// None
+    None,
+}
+
+impl DockerfileArgs {
+    /// The Dockerfile to execute, if any.
+    pub fn find(&self, directory: &Path) -> Option<PathBuf> {
+        match &self.file {
+            Some(file) => Some(file.clone()),
+            None if self.recipe => None,
+            None => engine::find(directory),
+        }
+    }
+}

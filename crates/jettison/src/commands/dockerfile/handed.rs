@@ -1,0 +1,134 @@
+//! What a build is handed from this machine: arguments, secrets, agents, and
+//! what a company's network needs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jettison_engine::dockerfile::Secret;
+
+use crate::failure::Failure;
+use crate::settings::variable;
+
+/// `--build-arg`, several.
+pub(super) fn build_args(words: &[String]) -> BTreeMap<String, Vec<u8>> {
+    let pairs = words.iter().filter_map(|word| match word.split_once('=') {
+        Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+        None => Some((word.clone(), variable(word)?)),
+    });
+    pairs
+        .map(|(name, value)| (name, value.into_bytes()))
+        .collect()
+}
+
+/// `--secret`: `id=ID,src=FILE`, `id=ID,env=NAME`; `type=file|env` may stand before.
+pub(super) fn secret(text: &str) -> Result<(String, Secret), Failure> {
+    let wrong = |problem: &str| Failure::new(format!("--secret: `{text}` {problem}"));
+    let (mut id, mut file, mut env) = (None, None, None);
+    for field in text.split(',') {
+        match field.split_once('=') {
+            Some(("id", value)) => id = Some(value.to_owned()),
+            Some(("src" | "source", value)) => file = Some(value.to_owned()),
+            Some(("env", value)) => env = Some(value.to_owned()),
+            Some(("type", "file" | "env")) => {}
+            _ => return Err(wrong("is not id=ID,src=FILE or id=ID,env=NAME")),
+        }
+    }
+    let id = id
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| wrong("names no id"))?;
+    let content = match (file, env) {
+        (Some(file), _) => std::fs::read(&file)
+            .map_err(|error| wrong(&format!("names a file that cannot be read: {error}")))?,
+        (None, env) => {
+            let name = env.unwrap_or_else(|| id.clone());
+            let value = variable(&name)
+                .ok_or_else(|| wrong("names no file, and no variable that is set"))?;
+            value.into_bytes()
+        }
+    };
+    Ok((id, Secret(content)))
+}
+
+/// `--ssh`.
+pub(super) fn agent(text: &str) -> Result<(String, PathBuf), Failure> {
+    let (id, socket) = match text.split_once('=') {
+        Some((id, socket)) => (id, Some(socket.to_owned())),
+        None => (text, variable("SSH_AUTH_SOCK")),
+    };
+    let socket = socket.ok_or_else(|| {
+        Failure::new("--ssh: no agent is running here").with_hint("eval $(ssh-agent); ssh-add")
+    })?;
+    Ok((id.to_owned(), PathBuf::from(socket)))
+}
+
+pub(super) type Lent = (Vec<(String, String)>, Vec<(PathBuf, String)>);
+
+/// Where the machine's CA bundle may lie, and where RUN steps see it.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+const LENT_BUNDLE: &str = "/run/jettison/ca-certificates.crt";
+/// What clients look for a bundle under.
+const BUNDLE_VARIABLES: [&str; 8] = [
+    "SSL_CERT_FILE",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+    "AWS_CA_BUNDLE",
+];
+const PROXY_VARIABLES: [&str; 8] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+];
+
+/// `--trust-host-ca`: variables and files.
+pub(super) fn lent() -> Result<Lent, Failure> {
+    let own = variable("SSL_CERT_FILE").map(PathBuf::from);
+    let known = BUNDLES.iter().map(PathBuf::from);
+    let bundle = own.into_iter().chain(known).find(|path| path.is_file());
+    let bundle = bundle.ok_or_else(|| {
+        Failure::new("--trust-host-ca: this machine has no CA bundle in a known place")
+            .with_hint("name it by SSL_CERT_FILE")
+    })?;
+    let bundles = BUNDLE_VARIABLES.map(|name| (name.to_owned(), LENT_BUNDLE.to_owned()));
+    let proxies = PROXY_VARIABLES.iter();
+    let proxies = proxies.filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
+    let variables = bundles.into_iter().chain(proxies).collect();
+    Ok((variables, vec![(bundle, LENT_BUNDLE.to_owned())]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let path = scratch.path().join("token");
+        std::fs::write(&path, [0xff, 0]).expect("room");
+        let text = format!("type=file,id=a,src={}", path.display());
+        let (id, secret) = super::secret(&text).expect("a secret");
+        assert_eq!((id.as_str(), secret), ("a", Secret(vec![0xff, 0])));
+        for wrong in ["", "a", "src=/x", "id=a,src=/is/not/there", "id=a,what=b"] {
+            assert!(super::secret(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn arguments() {
+        let found = build_args(&["a=b=c".to_owned(), "is_not_set_anywhere".to_owned()]);
+        assert_eq!(found, BTreeMap::from([("a".to_owned(), b"b=c".to_vec())]));
+    }
+}
