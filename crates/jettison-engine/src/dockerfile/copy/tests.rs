@@ -1,7 +1,8 @@
 //! Dockerfiles of COPY and ADD beside the layers that BuildKit 0.26 made of
 //! them (`cases/`). Where `JETTISON_BUILDCTL` names a buildctl with its
 //! address, BuildKit is asked again and must still say what the cases say;
-//! with `JETTISON_ACCEPT` as well, what it says is written down.
+//! with `JETTISON_ACCEPT` as well, what it says is written down. Random copies
+//! are compared then too (`JETTISON_SEED`, `JETTISON_COUNT`).
 
 use std::fs;
 use std::io::{Cursor, Read};
@@ -435,5 +436,127 @@ fn layers_are_those_of_buildkit() {
             }
         }
     }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Numbers that look random and are the same every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+
+    fn of<'w>(&mut self, words: &[&'w str]) -> &'w str {
+        words[usize::try_from(self.below(words.len() as u64)).expect("a place")]
+    }
+
+    fn path(&mut self) -> String {
+        let names = ["a", "b", "c", "d"];
+        let mut path = self.of(&names).to_owned();
+        for _ in 0..self.below(3) {
+            path = format!("{path}/{}", self.of(&names));
+        }
+        path
+    }
+
+    /// A script that makes a tree, in which the parts that do not fit fail.
+    fn tree(&mut self, top: &str) -> String {
+        let mut script = format!("mkdir -p {top}; ");
+        for number in 0..4 + self.below(8) {
+            let (path, other) = (self.path(), self.path());
+            script.push_str(&match self.below(8) {
+                0..3 => format!("mkdir -p $(dirname {top}/{path}) && echo {number} > {top}/{path}"),
+                3 | 4 => format!("mkdir -p {top}/{path} && chmod 7{number}1 {top}/{path}"),
+                5 => format!("mkdir -p $(dirname {top}/{path}) && ln -s /{other} {top}/{path}"),
+                6 => {
+                    let up = self.of(&["", "../", "../../../"]);
+                    format!("mkdir -p $(dirname {top}/{path}) && ln -s {up}{other} {top}/{path}")
+                }
+                _ => format!("ln {top}/{other} {top}/{path}"),
+            });
+            script.push_str(" 2>/dev/null || true; ");
+        }
+        script
+    }
+
+    fn instruction(&mut self) -> String {
+        let mut words = vec!["COPY".to_owned()];
+        for (rarely, flag) in [
+            (5, "--from=base"),
+            (6, "--chown=3:4"),
+            (6, "--chmod=751"),
+            (9, "--chmod=u+s,go=r"),
+            (6, "--link"),
+            (5, "--parents"),
+            (6, "--exclude=a"),
+            (6, "--exclude=**/b"),
+            (9, "--exclude=!a/b"),
+        ] {
+            if self.below(rarely) == 0
+                && !(flag.starts_with("--chmod")
+                    && words.iter().any(|word| word.starts_with("--chmod")))
+            {
+                words.push(flag.to_owned());
+            }
+        }
+        for _ in 0..1 + self.below(2) {
+            let path = self.path();
+            words.push(match self.below(7) {
+                0 => format!("src/./{path}"),
+                1 => format!("src/{}", path.replace('a', "*")),
+                2 => format!("src/{}/", path.replace('b', "?")),
+                3 => "src".to_owned(),
+                _ => format!("src/{path}"),
+            });
+        }
+        let slash = self.of(&["", "/", "/", "/."]);
+        words.push(format!("/{}{slash}", self.path()));
+        words.join(" ")
+    }
+}
+
+#[test]
+fn random_copies_are_those_of_buildkit() {
+    let Ok(buildctl) = std::env::var("JETTISON_BUILDCTL") else {
+        eprintln!("skipped: random copies, for JETTISON_BUILDCTL is not set");
+        return;
+    };
+    let number = |name: &str| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
+    let (first, count) = (
+        number("JETTISON_SEED").unwrap_or(1),
+        number("JETTISON_COUNT").unwrap_or(20),
+    );
+    let (mut wrong, mut refused) = (String::new(), 0);
+    for seed in first..first + count {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let script = random.tree("base") + &random.tree("base/src") + &random.tree("src");
+        let mut dockerfile = "FROM scratch AS base\nCOPY base /\nFROM base\n".to_owned();
+        for _ in 0..1 + random.below(3) {
+            dockerfile.push_str(&random.instruction());
+            dockerfile.push('\n');
+        }
+        let context = context(&script).expect("a context");
+        let ours = build(context.path(), dockerfile.as_bytes());
+        let theirs = buildkit(&buildctl, context.path(), dockerfile.as_bytes());
+        match (&ours, &theirs) {
+            (Err(_), Err(_)) => refused += 1,
+            (Ok(ours), Ok(theirs)) if show(ours) == show(theirs) => {}
+            (Ok(ours), Ok(theirs)) => {
+                let change = difference(&show(theirs), &show(ours));
+                wrong.push_str(&format!("== {seed}\n{script}\n{dockerfile}{change}"));
+            }
+            (ours, theirs) => {
+                let (ours, theirs) = (ours.as_ref().err(), theirs.as_ref().err());
+                wrong.push_str(&format!(
+                    "== {seed}\n{script}\n{dockerfile}ours {ours:?}\ntheirs {theirs:?}\n"
+                ));
+            }
+        }
+    }
+    eprintln!("{refused} of {count} were refused by both");
     assert!(wrong.is_empty(), "{wrong}");
 }
