@@ -415,9 +415,14 @@ impl Discovery<'_> {
             let Ok(life) = Life::start(&runner, facts, HELP)? else {
                 continue;
             };
-            let Some(0) = life.wait_for_end(HELP)? else {
+            let ended = life.wait_for_short_end(HELP)?;
+            if ended.is_none() {
+                // It takes no flags, and would run on with another as well.
+                break;
+            }
+            if ended != Some(0) {
                 continue;
-            };
+            }
             let said = life.said(Some(0));
             let silent = |(stdout, stderr): (&super::reply::Bytes, &super::reply::Bytes)| {
                 stdout.is_empty() && stderr.is_empty()

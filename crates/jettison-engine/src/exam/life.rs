@@ -91,6 +91,19 @@ impl<'a> Life<'a> {
         }
     }
 
+    /// Waits until the program ends by itself, or shows by a port that it is
+    /// not going to; its code.
+    pub(super) fn wait_for_short_end(&self, patience: Duration) -> Result<Option<i32>, RunError> {
+        let until = Instant::now() + patience;
+        loop {
+            let ended = self.ended()?;
+            if ended.is_some() || Instant::now() > until || !self.ports()?.is_empty() {
+                return Ok(ended);
+            }
+            thread::sleep(pause(until, patience));
+        }
+    }
+
     /// Asks once.
     pub(super) fn ask(&self, action: &Action, expected: Shape) -> Result<Reply, RunError> {
         if let Some(code) = self.ended()? {
