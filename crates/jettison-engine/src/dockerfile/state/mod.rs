@@ -3,15 +3,18 @@
 //! that only change the config are carried out here; of the others it is said
 //! what there is to do. Follows BuildKit's `dockerfile2llb`.
 
+mod run;
+
 use std::collections::BTreeMap;
 
 use jettison_dockerfile::expand::{ExpandError, Lex, Variables};
 use jettison_dockerfile::instruction::{
-    Argument, Body, CommandLine, CopyFiles, HealthcheckTest, Instruction, Mount, MountError, Pair,
-    Run,
+    Argument, Body, CommandLine, CopyFiles, HealthcheckTest, Instruction, MountError, Pair,
 };
 use jettison_dockerfile::syntax::Word;
 use jettison_image::{Healthcheck, History, ImageConfig, Platform};
+
+pub(crate) use run::RunAction;
 
 use super::ports::{PortError, ports};
 use super::signal::{SignalError, check_signal};
@@ -64,19 +67,6 @@ pub(crate) enum Action {
     },
     /// The working directory is made.
     MakeDirectory,
-}
-
-/// A command to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RunAction {
-    /// Program and arguments; none of a script that is executed itself.
-    pub(crate) argv: Vec<Vec<u8>>,
-    /// A heredoc with a `#!` of its own: its name and content.
-    pub(crate) script: Option<(Vec<u8>, Vec<u8>)>,
-    /// Mounts, variables resolved.
-    pub(crate) mounts: Vec<Mount>,
-    /// No network.
-    pub(crate) is_offline: bool,
 }
 
 /// A stage at one of its instructions.
@@ -317,58 +307,6 @@ impl State {
         }
     }
 
-    fn run(&mut self, run: &Run) -> Result<RunAction, StateError> {
-        use jettison_dockerfile::instruction::{Network, Security};
-        if run.security == Security::Insecure {
-            return Err(StateError::BuildKit("RUN --security=insecure"));
-        }
-        if !run.devices.is_empty() {
-            return Err(StateError::BuildKit("RUN --device"));
-        }
-        let mut expand = |word: &[u8]| self.lex.word(word, &self.variables);
-        let mounts = run.mounts.iter();
-        let mounts = mounts.map(|mount| Mount::read(&mount.value, &mut expand));
-        let mounts = mounts.collect::<Result<_, _>>()?;
-        let mut argv: Vec<Vec<u8>> = Vec::new();
-        let mut script = None;
-        match &run.script {
-            Some(text) if text.is_heredoc && text.text.text().starts_with(b"#!") => {
-                let name = run
-                    .heredocs
-                    .first()
-                    .map(|heredoc| heredoc.word.name.clone());
-                script = Some((name.unwrap_or_default(), text.text.text().to_vec()));
-            }
-            Some(text) => {
-                argv.extend(self.shell().into_iter().map(String::into_bytes));
-                argv.push(text.text.text().to_vec());
-            }
-            None => argv.extend(run.command.words.iter().map(|word| word.value.clone())),
-        }
-        let shown = argv
-            .iter()
-            .map(|word| String::from_utf8_lossy(word).into_owned());
-        let mut shown: Vec<String> = shown.collect();
-        if let Some((name, _)) = &script {
-            shown.push(format!("/dev/pipes/{}", String::from_utf8_lossy(name)));
-        }
-        if !self.arguments.is_empty() {
-            let values = self.arguments.iter();
-            let values =
-                values.map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value)));
-            let mut named = vec![format!("|{}", self.arguments.len())];
-            named.extend(values);
-            shown.splice(0..0, named);
-        }
-        self.note_layer(format!("RUN {}", shown.join(" ")));
-        Ok(RunAction {
-            argv,
-            script,
-            mounts,
-            is_offline: run.network == Network::None,
-        })
-    }
-
     /// The shell in force.
     fn shell(&self) -> Vec<String> {
         match self.config.run.shell.as_slice() {
@@ -455,104 +393,4 @@ fn go_map<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use jettison_dockerfile::parse;
-
-    use super::*;
-
-    fn state(text: &str) -> Result<(State, Vec<Action>), StateError> {
-        let (tree, errors) = parse(format!("FROM scratch\n{text}").as_bytes());
-        assert_eq!(errors, []);
-        let mut state = State::scratch(&Platform::new("linux", "amd64", ""), tree.escape());
-        let globals = BTreeMap::from([("GLOBAL".to_owned(), b"g".to_vec())]);
-        let build_args = BTreeMap::from([("GIVEN".to_owned(), b"b".to_vec())]);
-        let given = Given {
-            globals: &globals,
-            build_args: &build_args,
-        };
-        let actions = tree.instructions()[1..]
-            .iter()
-            .map(|instruction| state.apply(instruction, given));
-        let actions = actions.collect::<Result<_, _>>()?;
-        Ok((state, actions))
-    }
-
-    #[track_caller]
-    fn env(text: &str, expected: &[&str]) {
-        let (state, _) = state(text).unwrap();
-        assert_eq!(state.config.run.env[1..], *expected, "{text}");
-    }
-
-    #[test]
-    fn variables_of_a_stage() {
-        env("ENV a=1 b=$a\nENV c=$a", &["a=1", "b=", "c=1"]);
-        env("ARG x=1\nENV x=2 y=$x\nENV z=$x", &["x=2", "y=1", "z=2"]);
-        env("ENV x=2\nARG x=1\nENV z=$x", &["x=2", "z=1"]);
-        env("ENV a=$GLOBAL\nARG GLOBAL\nENV b=$GLOBAL", &["a=", "b=g"]);
-        env(
-            "ARG GIVEN=d OTHER=d\nENV a=$GIVEN b=$OTHER",
-            &["a=b", "b=d"],
-        );
-        env("ARG GLOBAL=d\nENV a=$GLOBAL", &["a=d"]);
-    }
-
-    #[test]
-    fn commands() {
-        let (made, _) = state("CMD a b\nENTRYPOINT [\"x\"]").unwrap();
-        assert_eq!(made.config.run.cmd, ["/bin/sh", "-c", "a b"]);
-        let mut below = made.config.clone();
-        below.run.on_build.clear();
-        let mut above = State::on(below, b'\\');
-        let (tree, _) = parse(b"FROM x\nSHELL [\"/bin/bash\",\"-c\"]\nENTRYPOINT y");
-        let none = BTreeMap::new();
-        let given = Given {
-            globals: &none,
-            build_args: &none,
-        };
-        for instruction in &tree.instructions()[1..] {
-            above.apply(instruction, given).unwrap();
-        }
-        assert_eq!(above.config.run.cmd, [""; 0]);
-        assert_eq!(above.config.run.entrypoint, ["/bin/bash", "-c", "y"]);
-    }
-
-    #[test]
-    fn what_is_run() {
-        let (made, actions) = state("ARG v=1\nRUN --network=none echo $v\nRUN <<E\na\nb\nE\nRUN <<X\n#!/bin/awk\nx\nX\nRUN [\"a\", \"b\"]").unwrap();
-        let runs: Vec<_> = actions
-            .into_iter()
-            .filter_map(|action| match action {
-                Action::Run(run) => Some(run),
-                _ => None,
-            })
-            .collect();
-        assert!(runs[0].is_offline);
-        assert_eq!(runs[0].argv[2], b"echo $v");
-        assert_eq!(runs[1].argv[2], b"a\nb\n");
-        assert_eq!(
-            runs[2].script,
-            Some((b"X".to_vec(), b"#!/bin/awk\nx\n".to_vec()))
-        );
-        assert_eq!(runs[3].argv, [b"a", b"b"]);
-        let steps: Vec<_> = made
-            .config
-            .history
-            .iter()
-            .map(|step| step.created_by.as_deref().unwrap())
-            .collect();
-        assert_eq!(steps[1], "RUN |1 v=1 /bin/sh -c echo $v # buildkit");
-        assert!(state("RUN --security=insecure x").is_err());
-    }
-
-    #[test]
-    fn directories() {
-        for (directory, path, expected) in [
-            ("/", "a", "/a"),
-            ("/a", "b/../c", "/a/c"),
-            ("/a", "/b//./c/", "/b/c"),
-            ("", "../..", "/"),
-        ] {
-            assert_eq!(joined(directory, path), expected);
-        }
-    }
-}
+mod tests;
