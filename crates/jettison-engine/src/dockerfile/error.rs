@@ -28,7 +28,7 @@ pub enum DockerfileError {
         source: std::io::Error,
     },
     /// The Dockerfile is none.
-    #[error("{file}:{}", .error)]
+    #[error("{file}:{}: {}", error.line, error.kind)]
     Syntax {
         /// The file.
         file: String,

@@ -11,7 +11,7 @@ use jettison_engine::Context;
 use jettison_engine::dockerfile::{
     self as engine, DockerfileBuilt, DockerfileError, DockerfileRequest, NamedContext,
 };
-use jettison_engine::slim::{self, SlimRequest, Slimmed};
+use jettison_engine::slim::{self, SlimError, SlimRequest, Slimmed};
 use jettison_engine::transport::Location;
 use jettison_image::Image;
 use jettison_plan::{Grain, Verdict};
@@ -110,7 +110,13 @@ fn slimmed(
     match slim::slim_image(image, &request, context) {
         Ok(slimmed) => Ok(Some(slimmed)),
         Err(error) => {
-            let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+            let hint = match error {
+                SlimError::NoCommand => {
+                    Some("give it a CMD or ENTRYPOINT, or build with --no-slim".to_owned())
+                }
+                ref other => other.hint(),
+            };
+            let hint = hint.map(|hint| format!("\nhint: {hint}"));
             ui.warn(&format!(
                 "the image is not slimmed: {}{}",
                 words::chain(&error),
@@ -174,7 +180,8 @@ fn describe(args: &BuildArgs, file: &Path, call: Call, ui: &Ui) -> Result<Exit, 
         .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
     let (tree, errors) = parse(&bytes);
     if let Some(error) = errors.into_iter().min_by_key(|error| error.phase()) {
-        return Err(Failure::new(format!("{}: {error}", file.display())));
+        let (line, kind) = (error.line, error.kind);
+        return Err(Failure::new(format!("{}:{line}: {kind}", file.display())));
     }
     match call {
         Call::Targets => {
