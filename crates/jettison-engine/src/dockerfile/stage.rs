@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
 
 use jettison_dockerfile::graph::{Base, Graph, GraphStage};
 use jettison_dockerfile::instruction::Instruction;
@@ -239,6 +240,7 @@ impl Builder<'_> {
             build_args: &self.request.build_args,
         };
         let step = format!("[{}] {}", stage.report.name, self.shown(instruction));
+        let (begin, cached) = (Instant::now(), stage.report.cached);
         match stage.state.apply(instruction, given)? {
             Action::None => return Ok(()),
             Action::MakeDirectory => self.make_directory(stage)?,
@@ -246,6 +248,11 @@ impl Builder<'_> {
             Action::Copy { files, is_add } => self.copy(stage, &files, is_add, node, needed)?,
         }
         stage.report.steps += 1;
+        let how = match stage.report.cached > cached {
+            true => "from the cache".to_owned(),
+            false => format!("{:.1} s", begin.elapsed().as_secs_f64()),
+        };
+        self.context.progress.note(&format!("{step}: {how}"));
         Ok(())
     }
 }
