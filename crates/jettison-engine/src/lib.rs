@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod build;
+pub mod compare;
 mod context;
 pub mod copy;
 pub mod dockerfile;

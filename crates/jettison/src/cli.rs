@@ -4,6 +4,7 @@
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::build::BuildArgs;
+use crate::commands::compare::CompareArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::copy::CopyArgs;
 use crate::commands::doctor::DoctorArgs;
@@ -39,7 +40,8 @@ Examples:
   jettison slim shop:1.2 -t shop:1.2-slim
   jettison run shop --port 8080:8080
   jettison verify shop:1.2 shop:1.2-slim
-  jettison inspect shop";
+  jettison inspect shop
+  jettison compare shop:1.2 shop:1.2-slim";
 
 /// The definition, each command's long help ended by the exit codes.
 pub fn command() -> clap::Command {
@@ -64,6 +66,7 @@ pub enum Command {
     Run(Box<RunArgs>),
     Verify(Box<VerifyArgs>),
     Inspect(InspectArgs),
+    Compare(Box<CompareArgs>),
     Copy(CopyArgs),
     Store(StoreArgs),
     Doctor(DoctorArgs),

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use cli::Command;
 use commands::{
-    build, completions, copy, doctor, inspect, plan, reference, run, slim, store, verify, why,
+    build, compare, completions, copy, doctor, inspect, plan, reference, run, slim, store, verify,
+    why,
 };
 use jettison_sandbox::shield_own_program;
 use ui::Ui;
@@ -35,7 +36,11 @@ pub fn main() -> ExitCode {
     let ui = Ui::new(cli.global.quiet);
     if matches!(
         cli.command,
-        Command::Build(_) | Command::Run(_) | Command::Slim(_) | Command::Verify(_)
+        Command::Build(_)
+            | Command::Run(_)
+            | Command::Slim(_)
+            | Command::Verify(_)
+            | Command::Compare(_)
     ) {
         // The images that are run must not reach the file of this program.
         let shielded = shield_own_program(std::env::args_os(), std::env::vars_os());
@@ -54,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args, &cli.global, &ui),
         Command::Verify(args) => verify::verify(args, &cli.global, &ui),
         Command::Inspect(args) => inspect::inspect(args, &cli.global, &ui),
+        Command::Compare(args) => compare::compare(args, &cli.global, &ui),
         Command::Copy(args) => copy::copy(args, &cli.global, &ui),
         Command::Store(args) => store::store(args, &cli.global, &ui),
         Command::Doctor(args) => doctor::doctor(args, &cli.global, &ui),

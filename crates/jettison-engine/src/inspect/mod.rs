@@ -47,6 +47,17 @@ pub fn inspect(
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<Inspection, Error> {
+    read(name, opened, options, limits, progress).map(|(inspection, _)| inspection)
+}
+
+/// Likewise, with what was read of the image.
+pub(crate) fn read(
+    name: &str,
+    opened: &Opened,
+    options: &InspectOptions,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<(Inspection, Survey), Error> {
     let image = &opened.image;
     let item = progress.begin("reading layers", Some(image.layers_bytes()));
     let counted = Image {
@@ -65,5 +76,5 @@ pub fn inspect(
     inspection.image.name = name.to_owned();
     inspection.image.found_in = opened.origin.to_string();
     inspection.notes.extend(notes);
-    Ok(inspection)
+    Ok((inspection, survey))
 }

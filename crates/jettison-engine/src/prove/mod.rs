@@ -36,7 +36,7 @@ pub(crate) use http::exchange;
 pub(crate) use judge::{POLL, SETTLE, State, connection, sandbox as run_error, settle};
 pub(crate) use root::{prepare_root as prepare, read_tree};
 pub use running::RunError;
-pub(crate) use running::{Runner, Running};
+pub(crate) use running::{Output, Runner, Running};
 pub(crate) use services::{PreparedServices, Services as Companions, join};
 pub(crate) use spec::container_spec;
 pub use symptoms::Symptom;

@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod build;
+pub mod compare;
 pub mod completions;
 pub mod copy;
 pub mod delivery;

@@ -1,6 +1,7 @@
 //! One renderer a command: values in, text or documents out.
 
 pub mod build;
+pub mod compare;
 pub mod dockerfile;
 pub mod inspect;
 pub mod plan;

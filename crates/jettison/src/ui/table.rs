@@ -10,16 +10,16 @@ pub struct Table {
 }
 
 struct Column {
-    head: &'static str,
+    head: String,
     right: bool,
 }
 
 impl Table {
     /// A table with these heads; a head that begins with `>` is aligned right.
-    pub fn new(heads: &[&'static str]) -> Self {
-        let column = |head: &&'static str| match head.strip_prefix('>') {
-            Some(head) => Column { head, right: true },
-            None => Column { head, right: false },
+    pub fn new(heads: &[&str]) -> Self {
+        let column = |head: &&str| Column {
+            head: escape::line(head.strip_prefix('>').unwrap_or(head)).into_owned(),
+            right: head.starts_with('>'),
         };
         Self {
             columns: heads.iter().map(column).collect(),
@@ -50,7 +50,7 @@ impl Table {
 
     /// The lines of the table, each ended by a line feed.
     pub fn render(&self) -> String {
-        let heads: Vec<String> = self.columns.iter().map(|c| c.head.to_owned()).collect();
+        let heads: Vec<String> = self.columns.iter().map(|c| c.head.clone()).collect();
         let all = || std::iter::once(&heads).chain(&self.rows).chain(&self.total);
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|at| all().map(|row| row[at].chars().count()).max().unwrap_or(0))

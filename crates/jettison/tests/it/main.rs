@@ -3,6 +3,7 @@
 //! masked before they are compared.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod compare;
 mod hostile;
 mod inspect;
 mod running;
