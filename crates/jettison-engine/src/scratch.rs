@@ -18,7 +18,15 @@ pub(crate) struct ScratchDirectory {
 impl ScratchDirectory {
     /// Makes one below `parent`, and removes those of dead processes.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
-        reap(parent);
+        // What cannot be removed stays; it is only room.
+        Self::create_after(parent, |left| {
+            let _ = fs::remove_dir_all(left);
+        })
+    }
+
+    /// The same; `remove` takes away what a dead process left.
+    pub(crate) fn create_after(parent: &Path, remove: impl FnMut(&Path)) -> io::Result<Self> {
+        reap(parent, remove);
         loop {
             // Closed to others (0700), as tempfile makes them.
             let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
@@ -40,8 +48,7 @@ impl ScratchDirectory {
     }
 }
 
-/// What cannot be removed stays; it is only room.
-fn reap(parent: &Path) {
+fn reap(parent: &Path, mut remove: impl FnMut(&Path)) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
     };
@@ -52,7 +59,7 @@ fn reap(parent: &Path) {
             && let Ok(directory) = File::open(entry.path())
             && directory.try_lock().is_ok()
         {
-            let _ = fs::remove_dir_all(entry.path());
+            remove(&entry.path());
         }
     }
 }

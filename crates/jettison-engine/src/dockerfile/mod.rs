@@ -25,6 +25,7 @@ mod source;
 mod stage;
 mod state;
 mod steps;
+mod tidy;
 mod workdir;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ pub use mounts::Secret;
 pub use ports::PortError;
 pub use signal::SignalError;
 pub use state::StateError;
+pub use tidy::{Tidied, prune};
 
 use stage::Builder;
 

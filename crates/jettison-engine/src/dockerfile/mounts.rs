@@ -5,10 +5,14 @@
 //! build. Secrets are handed over in memory and are part of no key, so a new
 //! secret runs nothing again.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jettison_dockerfile::instruction::{Mount as Written, MountKind, Sharing};
 use jettison_image::Digest;
@@ -24,7 +28,9 @@ use super::state::{RunAction, State, joined};
 use crate::Context;
 
 /// Where caches lie, below the store.
-const CACHES: &str = "mounts";
+pub(crate) const CACHES: &str = "mounts";
+/// What the name of a cache's lock ends with; whoever uses the cache has it.
+pub(crate) const LOCK: &str = ".lock";
 /// Of a tmpfs that names no size.
 const TMPFS_BYTES: u64 = 1 << 40;
 /// Names that proxies are handed over by; no ARG need declare them.
@@ -287,7 +293,7 @@ impl Mounts {
         let mut held = Held {
             mounts: Vec::new(),
             variables: self.variables.clone(),
-            _locks: Vec::new(),
+            _locks: self.lock_caches(context)?,
         };
         for (target, kind) in &self.all {
             let source = match kind {
@@ -332,9 +338,58 @@ impl Mounts {
         }
         Ok(held)
     }
+
+    /// Locks the caches that others may have too: each once, and in one order,
+    /// so that no two commands wait for each other, nor one for itself.
+    fn lock_caches(&self, context: &Context) -> Result<Vec<File>, StepError> {
+        let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
+        for (_, kind) in &self.all {
+            if let Kind::Cache(cache) = kind
+                && cache.sharing != Sharing::Private
+            {
+                *wanted.entry(cache.name()?).or_default() |= cache.sharing == Sharing::Locked;
+            }
+        }
+        let parent = context.store().path().join(CACHES);
+        let failed = || StepError::host(format!("making {}", parent.display()));
+        std::fs::create_dir_all(&parent).map_err(failed())?;
+        let locks = wanted.into_iter().map(|(name, is_alone)| {
+            let lock = open_locked(&parent, &name, |file| match is_alone {
+                true => file.lock(),
+                false => file.lock_shared(),
+            });
+            lock.map_err(failed())
+        });
+        locks.collect()
+    }
+}
+
+/// The lock of a cache, taken, and its last use noted.
+fn open_locked(
+    parent: &Path,
+    name: &str,
+    take: impl Fn(&File) -> io::Result<()>,
+) -> io::Result<File> {
+    loop {
+        let file = File::create(parent.join(format!("{name}{LOCK}")))?;
+        take(&file)?;
+        // Else it was pruned while we waited.
+        if file.metadata()?.nlink() > 0 {
+            file.set_modified(SystemTime::now())?;
+            return Ok(file);
+        }
+    }
 }
 
 impl Cache {
+    fn name(&self) -> Result<String, StepError> {
+        let mut key = Key::default().with(&self.id);
+        if let Some((source, path)) = &self.first {
+            key = key.with(source_key(source, path)?.as_bytes()).with(path);
+        }
+        Ok(key.digest().hex())
+    }
+
     /// The directory, and what keeps others out of it.
     fn open(
         &self,
@@ -345,41 +400,24 @@ impl Cache {
         let store = context.store();
         let parent = store.path().join(CACHES);
         let failed = || StepError::host(format!("making {}", parent.display()));
-        std::fs::create_dir_all(&parent).map_err(failed())?;
-        let mut key = Key::default().with(&self.id);
-        if let Some((source, path)) = &self.first {
-            key = key.with(source_key(source, path)?.as_bytes()).with(path);
+        let mut name = self.name()?;
+        let mut lock = None;
+        let mut number = 0;
+        while self.sharing == Sharing::Private && lock.is_none() {
+            let own = format!("{name}-{number}");
+            let taken = open_locked(&parent, &own, |file| Ok(file.try_lock()?));
+            match taken {
+                Ok(file) => (name, lock) = (own, Some(file)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => number += 1,
+                Err(error) => return Err(failed()(error)),
+            }
         }
-        let name = key.digest().hex();
-        let lock = |name: &str| {
-            let path = parent.join(format!("{name}.lock"));
-            File::create(path).map_err(failed())
-        };
-        let (name, lock) = match self.sharing {
-            Sharing::Shared => (name, None),
-            Sharing::Locked => {
-                let file = lock(&name)?;
-                file.lock().map_err(failed())?;
-                (name, Some(file))
-            }
-            Sharing::Private => {
-                let mut number = 0;
-                loop {
-                    let name = format!("{name}-{number}");
-                    let file = lock(&name)?;
-                    if file.try_lock().is_ok() {
-                        break (name, Some(file));
-                    }
-                    number += 1;
-                }
-            }
-        };
+        let _turn = store.turn(&format!("{CACHES}/{name}"))?;
         let path = parent.join(name);
         let Some((source, from)) = &self.first else {
             sandbox.make_directory(&path, self.mode, self.owner.0, self.owner.1)?;
             return Ok((path, lock));
         };
-        let _turn = store.turn(&path.to_string_lossy())?;
         if !path.exists() {
             let filled = snapshots.part(source.files(), from)?;
             std::fs::rename(filled, &path).map_err(failed())?;

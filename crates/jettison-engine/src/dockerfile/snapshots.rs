@@ -2,9 +2,13 @@
 //!
 //! The layers of a base become one directory, merged; each layer of a step has
 //! its own, under the digest of its archive. A directory appears under its name
-//! only when it is complete.
+//! only when it is complete, and is locked by whoever uses it, so that
+//! `store prune` leaves it alone.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::SystemTime;
 
 use jettison_image::layer::{Change, LayerReader};
 use jettison_image::{EntryKind, Follow, ImagePath, NewLayer, Node};
@@ -18,13 +22,17 @@ use crate::Context;
 use crate::scratch::ScratchDirectory;
 
 /// Where the directories are, below the store.
-const DIRECTORY: &str = "snapshots";
+pub(crate) const DIRECTORY: &str = "snapshots";
+/// Beside the files of a snapshot: the blobs that it was made of, a line each.
+pub(crate) const LAYERS: &str = "layers";
 
 /// The directories of layers.
 pub(crate) struct Snapshots<'a> {
     directory: PathBuf,
     /// For what is not complete; emptied when this is dropped.
     unfinished: ScratchDirectory,
+    /// Directories in use, locked.
+    used: Mutex<Vec<File>>,
     sandbox: &'a Sandbox,
     context: &'a Context,
 }
@@ -34,10 +42,14 @@ impl<'a> Snapshots<'a> {
         let directory = context.store().path().join(DIRECTORY);
         let failed = || StepError::host(format!("making {}", directory.display()));
         std::fs::create_dir_all(&directory).map_err(failed())?;
-        let unfinished = ScratchDirectory::create(&directory).map_err(failed())?;
+        // Only from inside can be removed what belongs to ids of containers.
+        let unfinished = ScratchDirectory::create_after(&directory, |left| {
+            let _ = sandbox.discard(left);
+        });
         Ok(Self {
+            unfinished: unfinished.map_err(failed())?,
             directory,
-            unfinished,
+            used: Mutex::default(),
             sandbox,
             context,
         })
@@ -54,15 +66,16 @@ impl<'a> Snapshots<'a> {
         let mut directories = Vec::new();
         if !base.is_empty() {
             let key = Key::default().with_all(base.iter().map(|layer| layer.diff_id.0.as_bytes()));
-            directories.push(
-                self.provide(&format!("base-{}", key.digest().hex()), |writer| {
-                    self.write_merged(base, writer)
-                })?,
-            );
+            directories.push(self.provide(
+                &format!("base-{}", key.digest().hex()),
+                base,
+                |writer| self.write_merged(base, writer),
+            )?);
         }
         for layer in steps {
             let name = name_of(layer);
-            let path = self.provide(&name, |writer| self.write_layer(layer, writer))?;
+            let only = std::slice::from_ref(layer);
+            let path = self.provide(&name, only, |writer| self.write_layer(layer, writer))?;
             // An overlay takes each directory once. What a layer says above
             // another it says again, so only the last place counts.
             directories.retain(|known| *known != path);
@@ -119,13 +132,15 @@ impl<'a> Snapshots<'a> {
 
     /// Keeps what a RUN wrote as the directory of its layer.
     pub(crate) fn keep(&self, upper: &Path, layer: &NewLayer) -> Result<(), StepError> {
-        let path = self.directory.join(name_of(layer));
-        let _turn = self.context.store().turn(&path.to_string_lossy())?;
-        match path.exists() {
-            true => Ok(self.sandbox.discard(upper)?),
-            false => std::fs::rename(upper, &path)
-                .map_err(StepError::host(format!("keeping {}", path.display()))),
+        let name = name_of(layer);
+        let path = self.directory.join(&name);
+        let _turn = self.context.store().turn(&turn_of(&name))?;
+        if path.exists() {
+            return Ok(self.sandbox.discard(upper)?);
         }
+        note_layers(upper, std::slice::from_ref(layer))?;
+        std::fs::rename(upper, &path)
+            .map_err(StepError::host(format!("keeping {}", path.display())))
     }
 
     fn fresh(&self) -> PathBuf {
@@ -138,11 +153,13 @@ impl<'a> Snapshots<'a> {
     fn provide(
         &self,
         name: &str,
+        layers: &[NewLayer],
         fill: impl FnOnce(&mut SnapshotWriter) -> Result<(), StepError>,
     ) -> Result<PathBuf, StepError> {
         let path = self.directory.join(name);
-        let _turn = self.context.store().turn(&path.to_string_lossy())?;
+        let _turn = self.context.store().turn(&turn_of(name))?;
         if path.exists() {
+            self.hold(&path)?;
             return Ok(path);
         }
         let _item = self.context.progress.begin("unpacking layers", None);
@@ -150,9 +167,24 @@ impl<'a> Snapshots<'a> {
         let mut writer = self.sandbox.new_snapshot(&unfinished)?;
         fill(&mut writer)?;
         writer.finish()?;
+        note_layers(&unfinished, layers)?;
         std::fs::rename(&unfinished, &path)
             .map_err(StepError::host(format!("keeping {}", path.display())))?;
+        self.hold(&path)?;
         Ok(path)
+    }
+
+    /// Keeps a directory from being pruned for as long as this lives.
+    fn hold(&self, path: &Path) -> Result<(), StepError> {
+        let failed = || StepError::host(format!("locking {}", path.display()));
+        let file = File::open(path).map_err(failed())?;
+        file.lock_shared().map_err(failed())?;
+        // Its last use, for pruning by age.
+        let _ = file.set_modified(SystemTime::now());
+        let used = self.used.lock();
+        used.unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(file);
+        Ok(())
     }
 
     fn write_merged(
@@ -192,6 +224,18 @@ impl Drop for Snapshots<'_> {
             }
         }
     }
+}
+
+/// The turn of whoever makes or removes the directory of this name.
+pub(crate) fn turn_of(name: &str) -> String {
+    format!("{DIRECTORY}/{name}")
+}
+
+fn note_layers(snapshot: &Path, layers: &[NewLayer]) -> Result<(), StepError> {
+    let lines = layers.iter().map(|layer| format!("{}\n", layer.digest));
+    let path = snapshot.join(LAYERS);
+    std::fs::write(&path, lines.collect::<String>())
+        .map_err(StepError::host(format!("writing {}", path.display())))
 }
 
 fn name_of(layer: &NewLayer) -> String {

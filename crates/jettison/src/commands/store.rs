@@ -1,8 +1,8 @@
 //! `jettison store`: what the local store holds.
 
 use clap::{Args, Subcommand};
-use jettison_engine::Context;
 use jettison_engine::store::{Prune, StoredImage};
+use jettison_engine::{Context, dockerfile};
 use jettison_image::Reference;
 use serde::Serialize;
 
@@ -147,6 +147,7 @@ fn prune(all: bool, context: &Context, ui: &Ui) -> Result<Exit, Failure> {
         ..Prune::default()
     };
     let pruned = context.store().prune(&what).map_err(Failure::new)?;
+    let tidied = dockerfile::prune(&what, context).map_err(Failure::new)?;
     for name in &pruned.names {
         ui.answer(&format!("removed {}\n", familiar(name)))?;
     }
@@ -154,9 +155,21 @@ fn prune(all: bool, context: &Context, ui: &Ui) -> Result<Exit, Failure> {
         let blobs = count(pruned.in_use, "blob");
         ui.say(&format!("{blobs} stay: another jettison is using them"));
     }
+    if tidied.in_use > 0 {
+        let caches = count(tidied.in_use, "cache");
+        ui.say(&format!("{caches} of builds stay: a build is using them"));
+    }
+    let of_builds = match (tidied.snapshots, tidied.caches) {
+        (0, 0) => String::new(),
+        (layers, caches) => format!(
+            ", {}, {}",
+            count(layers, "unpacked layer"),
+            count(caches, "cache mount")
+        ),
+    };
     ui.answer(&format!(
-        "freed {} ({}); {} of images stay\n",
-        bytes(pruned.freed_bytes),
+        "freed {} ({}{of_builds}); {} of images stay\n",
+        bytes(pruned.freed_bytes + tidied.freed_bytes),
         count(pruned.blobs, "blob"),
         bytes(pruned.kept_bytes)
     ))?;

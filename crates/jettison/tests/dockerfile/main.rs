@@ -1,0 +1,18 @@
+//! `jettison build` on Dockerfiles, as root and as an ordinary user: what is
+//! in the image, what is left when a build fails, is killed or finds no room,
+//! and what builds at the same time do to each other.
+#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a test that could not run says so aloud"
+)]
+
+mod at_once;
+mod contexts;
+mod killed;
+mod outputs;
+mod room;
+mod slimmed;
+mod steps;
+mod support;
+mod tidy;
