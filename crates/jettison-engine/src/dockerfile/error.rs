@@ -165,6 +165,7 @@ impl DockerfileError {
             Self::Frontend { .. } => Some("docker buildx build".to_owned()),
             Self::Step { source, .. } => match &**source {
                 StepError::State(StateError::BuildKit(_)) => Some("docker buildx build".to_owned()),
+                StepError::Sandbox(error) => error.hint(),
                 _ => None,
             },
             _ => None,

@@ -39,7 +39,7 @@ fn a_full_disk() {
         ),
         // Room enough for the files, and none for the layer.
         (
-            "RUN dd if=/dev/urandom of=/big bs=1M count=9",
+            "RUN dd if=/dev/urandom of=/big bs=1M count=13",
             "No space left",
         ),
         (

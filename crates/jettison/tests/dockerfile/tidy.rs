@@ -18,6 +18,8 @@ fn what_is_named_stays_and_all_goes() {
         bench.dockerfile("FROM base\nRUN echo unnamed > /x; chown 7 /x\n");
         bench.digest(&[]);
         let before = bench.names("snapshots");
+        // What is not named otherwise is named after the directory.
+        bench.ran(&["store", "remove", "app"]).says(0, &["removed"]);
         bench
             .ran(&["store", "prune"])
             .says(0, &["1 unpacked layer"]);
