@@ -104,6 +104,7 @@ fn a_file_that_is_replaced_meanwhile() {
     while_changing(|bench, letter| {
         bench.file("../next", vec![letter; SIZE]);
         fs::rename(bench.path("next"), bench.path("app/big")).unwrap();
+        std::thread::sleep(Duration::from_millis(u64::from(letter)));
     });
 }
 
@@ -114,6 +115,6 @@ fn a_file_that_is_gone_meanwhile() {
         std::thread::sleep(Duration::from_millis(1));
         bench.file("../next", vec![letter; SIZE]);
         fs::rename(bench.path("next"), bench.path("app/big")).unwrap();
-        std::thread::sleep(Duration::from_millis(3));
+        std::thread::sleep(Duration::from_millis(u64::from(letter)));
     });
 }
