@@ -263,3 +263,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_precedes_a_fault_is_handed_out() {
+    let data: Vec<u8> = (0..60_000_u32)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    for bytes in [gzip(&data), zstd(&data)] {
+        let cut = &bytes[..bytes.len() - 1000];
+        let mut decoder = Decoder::detect(cut, &Limits::default()).expect("known").1;
+        let mut found = Vec::new();
+        let error = decoder.read_to_end(&mut found).expect_err("cut off");
+        assert!(error.to_string().contains("ends too early"), "{error}");
+        assert!(!found.is_empty() && data.starts_with(&found));
+    }
+}

@@ -4,8 +4,8 @@ use std::io::{Cursor, Read as _};
 use std::sync::OnceLock;
 
 use jettison_image::tar::{Reader, SeekSource, Source};
-use jettison_image::testing::{Expected, TarCase, tar_corpus};
-use jettison_image::{Error, Limits};
+use jettison_image::testing::{Expected, TarBlock, TarCase, tar_corpus};
+use jettison_image::{EntryKind, Error, Limits};
 use proptest::prelude::*;
 
 /// Reads everything, content included, without letting a hole run for ever.
@@ -99,4 +99,30 @@ proptest! {
             sought.map_err(|error| error.to_string())
         );
     }
+}
+
+/// Names of an archive read as by a process whose root is the destination.
+#[test]
+fn a_rooted_reader_keeps_names_within() {
+    for (name, expected) in [
+        ("../climbed", "climbed"),
+        ("/a/../../b", "b"),
+        ("a/./b/../c", "a/c"),
+        ("a/../..", ""),
+    ] {
+        let archive = TarBlock::new(b'5', name, 0).bytes();
+        let limits = Limits::default();
+        let mut strict = Reader::new(archive.as_slice(), &limits);
+        assert!(strict.next_entry().is_err(), "{name}");
+        let mut rooted = Reader::new(archive.as_slice(), &limits).rooted();
+        let entry = rooted.next_entry().expect(name).expect(name);
+        assert_eq!(entry.entry().path.as_bytes(), expected.as_bytes(), "{name}");
+    }
+    let link = TarBlock::new(b'1', "l", 0).link("../../x").bytes();
+    let mut rooted = Reader::new(link.as_slice(), &Limits::default()).rooted();
+    let entry = rooted.next_entry().expect("read").expect("a link");
+    assert!(matches!(
+        &entry.entry().kind,
+        EntryKind::HardLink { target } if target.as_bytes() == b"x"
+    ));
 }

@@ -119,6 +119,25 @@ pub enum StepError {
     /// A stage, image or context of this name is not there, or comes later.
     #[error("{0}")]
     Source(String),
+    /// A name that is no stage, and no image that can be had.
+    #[error("no stage is called `{name}`, and there is no such image")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The stages that have a name.
+        stages: Vec<String>,
+        /// Why there is no image.
+        #[source]
+        source: Box<StepError>,
+    },
+    /// A file of the context that the ignore file leaves out.
+    #[error("\"{path}\": not found: it is in the build context, but {file} leaves it out")]
+    Ignored {
+        /// Its path.
+        path: String,
+        /// The ignore file.
+        file: String,
+    },
     /// A secret that must be there is not.
     #[error("the secret `{0}` is required; hand it over with --secret id={0},src=FILE")]
     Secret(String),
@@ -166,6 +185,24 @@ impl DockerfileError {
             Self::Step { source, .. } => match &**source {
                 StepError::State(StateError::BuildKit(_)) => Some("docker buildx build".to_owned()),
                 StepError::Sandbox(error) => error.hint(),
+                StepError::Unknown { name, stages, .. } => {
+                    let stages = match stages.as_slice() {
+                        [] => "no stage of this Dockerfile has a name".to_owned(),
+                        stages => format!("its stages are {}", stages.join(", ")),
+                    };
+                    let context = format!("--build-context {name}=… names another source");
+                    Some(format!("{stages}; {context}"))
+                }
+                StepError::Ignored { path, file } => {
+                    let path = path.trim_start_matches('/');
+                    Some(format!("add a line !{path} to {file}"))
+                }
+                StepError::Copy(CopyError::NotFound(_))
+                | StepError::Add(AddError::Copy(CopyError::NotFound(_))) => Some(
+                    "sources are paths of the build context, the directory that the command names, \
+                     or of what --from names"
+                        .to_owned(),
+                ),
                 _ => None,
             },
             _ => None,

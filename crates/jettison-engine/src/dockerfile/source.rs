@@ -1,16 +1,20 @@
 //! Where steps read from: the build context, stages, images, named contexts.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use jettison_dockerfile::graph::GraphStage;
-use jettison_image::{Digest, NewLayer};
+use jettison_image::{Digest, NewLayer, escape};
 use jettison_sandbox::Sandbox;
 
 use super::FileSystem;
+use super::add::AddError;
 use super::base::{NamedContext, bring, named};
 use super::context::Context as Directory;
+use super::copy::CopyError;
 use super::error::StepError;
 use super::layers::{file_system, layers_of};
 use super::run::open_sandbox;
@@ -78,9 +82,10 @@ impl Builder<'_> {
                 return Ok(Source::Directory(Arc::new(self.open(path, None)?)));
             }
             Some(NamedContext::Image(location)) => location.clone(),
-            None => crate::transport::Location::Name(name),
+            None => crate::transport::Location::Name(name.clone()),
         };
-        let image = bring(&location, &self.platform, self.context)?;
+        let image = bring(&location, &self.platform, self.context);
+        let image = image.map_err(|error| self.unknown(name, error))?;
         let layers = layers_of(&image);
         Ok(Source::Layers {
             files: Arc::new(file_system(&layers, self.context)?),
@@ -88,6 +93,58 @@ impl Builder<'_> {
             layers,
             key: image.manifest_digest,
         })
+    }
+
+    /// Where an image cannot be had, its name may have been meant for a stage's.
+    fn unknown(&self, name: String, error: StepError) -> StepError {
+        let may_be_stage = !name.contains(['/', ':', '@', '.']);
+        if !may_be_stage || named(&self.request.contexts, &name).is_some() {
+            return error;
+        }
+        let stages = self.tree.stages();
+        StepError::Unknown {
+            name: escape(&name),
+            stages: stages
+                .all()
+                .iter()
+                .filter_map(|stage| stage.name.as_deref().map(escape))
+                .collect(),
+            source: Box::new(error),
+        }
+    }
+
+    /// A source that is not found may only be left out.
+    pub(super) fn left_out(&self, error: StepError) -> StepError {
+        let path = match &error {
+            StepError::Copy(CopyError::NotFound(path))
+            | StepError::Add(AddError::Copy(CopyError::NotFound(path))) => path,
+            _ => return error,
+        };
+        let below = Path::new(OsStr::from_bytes(path)).components();
+        let below = below.filter(|name| matches!(name, Component::Normal(_)));
+        let below: PathBuf = below.collect();
+        // The links that the way goes over may lead elsewhere: then nothing is said.
+        let mut on_the_way = below.ancestors().skip(1);
+        let is_plain = on_the_way.all(|folder| {
+            let lies = self.request.directory.join(folder);
+            folder.as_os_str().is_empty() || lies.symlink_metadata().is_ok_and(|it| it.is_dir())
+        });
+        let lies = self.request.directory.join(&below).symlink_metadata();
+        let is_known = |directory: &Directory| {
+            let name = below.as_os_str().as_bytes();
+            let mut unfit = directory.left_out().iter();
+            directory.tree().get(name).is_some() || unfit.any(|one| one.path.as_bytes() == name)
+        };
+        let directory = self.directory.get();
+        let directory =
+            directory.filter(|directory| is_plain && lies.is_ok() && !is_known(directory));
+        match directory.and_then(|directory| directory.ignore_file()) {
+            Some(file) => StepError::Ignored {
+                path: escape(&String::from_utf8_lossy(path)),
+                file: escape(&file.to_string_lossy()),
+            },
+            None => error,
+        }
     }
 
     /// A stage that only a base's trigger names.

@@ -74,9 +74,14 @@ impl Builder<'_> {
             Some(from) => self.source(&from.value, true, node, needed)?,
             None => Source::Directory(self.directory()?),
         };
+        let explained = |error| match files.from {
+            None => self.left_out(error),
+            Some(_) => error,
+        };
         let request = self.copy_request(stage, files)?;
         if !is_add {
-            let selection = copy::select(&request, source.files())?;
+            let selection = copy::select(&request, source.files());
+            let selection = selection.map_err(|error| explained(error.into()))?;
             return self.copied(stage, &selection);
         }
         let checksum = files.checksum.as_ref();
@@ -87,7 +92,8 @@ impl Builder<'_> {
             unpack: files.unpack,
         };
         let fetched = add::fetch(&request, self.context.transports.http())?;
-        let selection = add::select(&request, &fetched, source.files())?;
+        let selection = add::select(&request, &fetched, source.files());
+        let selection = selection.map_err(|error| explained(error.into()))?;
         self.copied(stage, &selection)
     }
 

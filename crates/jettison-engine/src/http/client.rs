@@ -272,9 +272,12 @@ impl HttpClient {
         let response = outcome.map_err(|problem| {
             let url = plain_url(url);
             // Another try would meet the same certificate.
-            match problem.contains("invalid peer certificate") {
-                true => HttpError::Certificates { url, problem },
-                false => HttpError::Connection { url, problem },
+            if problem.contains("invalid peer certificate") {
+                HttpError::Certificates { url, problem }
+            } else if problem.contains("client error (Connect)") {
+                HttpError::Unreachable { url, problem }
+            } else {
+                HttpError::Connection { url, problem }
             }
         })?;
         Ok(Response::new(self.inner.runtime.clone(), response, stall))

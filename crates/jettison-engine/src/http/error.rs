@@ -15,7 +15,15 @@ pub enum HttpError {
         /// What is wrong with it.
         problem: String,
     },
-    /// No connection, or one that broke.
+    /// No connection came about.
+    #[error("{url}: {problem}")]
+    Unreachable {
+        /// Which resource.
+        url: String,
+        /// The innermost causes, joined.
+        problem: String,
+    },
+    /// A connection broke.
     #[error("{url}: {problem}")]
     Connection {
         /// Which resource.

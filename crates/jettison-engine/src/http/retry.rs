@@ -16,6 +16,10 @@ pub struct Retry {
     pub longest_pause: Duration,
 }
 
+/// Tries after the first one where nobody answers: a wrong name or a machine
+/// without a network should be told of soon.
+const TIMES_UNREACHABLE: u32 = 2;
+
 impl Default for Retry {
     fn default() -> Self {
         Self {
@@ -64,7 +68,9 @@ pub(crate) fn judge(outcome: Result<Response, HttpError>) -> Verdict {
             }
             _ => Verdict::Final(Ok(response)),
         },
-        Err(error @ HttpError::Connection { .. }) => Verdict::Again(error, None),
+        Err(error @ (HttpError::Connection { .. } | HttpError::Unreachable { .. })) => {
+            Verdict::Again(error, None)
+        }
         Err(error) => Verdict::Final(Err(error)),
     }
 }
@@ -92,6 +98,9 @@ pub(crate) fn rest(
     error: HttpError,
     after: Option<Duration>,
 ) -> Result<(), HttpError> {
+    if failures > TIMES_UNREACHABLE && matches!(error, HttpError::Unreachable { .. }) {
+        return Err(error);
+    }
     let Some(pause) = retry.pause(failures) else {
         return Err(error);
     };

@@ -179,6 +179,8 @@ pub(super) struct Unpacker<R> {
     consumed: u64,
     produced: u64,
     limit: u64,
+    /// What comes after the bytes that were unpacked before it.
+    failed: Option<io::Error>,
 }
 
 impl<R: Read> Unpacker<R> {
@@ -205,20 +207,29 @@ impl<R: Read> Unpacker<R> {
             consumed: 0,
             produced: 0,
             limit: limits.unpacked_bytes,
+            failed: None,
         })
     }
 
     /// Replaces the chunk's content by the next `size` bytes, fewer at the
-    /// end of the data, none after it.
+    /// end of the data, none after it. What precedes a fault is handed out
+    /// before it: a caller may ask what a broken stream begins with.
     pub(super) fn fill(&mut self, chunk: &mut Chunk, size: usize) -> io::Result<()> {
         chunk.data.resize(size, 0);
         chunk.length = 0;
         chunk.start_consumed = self.consumed;
         chunk.marks.clear();
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         while chunk.length < size {
             let end = size.min(chunk.length + MARK_BYTES);
             let count = self.unpack(&mut chunk.data[chunk.length..end])?;
             chunk.length += count;
+            if self.failed.is_some() {
+                chunk.marks.push((chunk.length, self.consumed));
+                break;
+            }
             // Also at the end: what trails the last byte belongs to it.
             if count > 0 {
                 chunk.marks.push((chunk.length, self.consumed));
@@ -244,7 +255,11 @@ impl<R: Read> Unpacker<R> {
                 self.input.fetch(&mut self.inner)?;
             }
             let available = self.input.unread();
-            let (consumed, produced) = self.step.step(available, &mut output[filled..])?;
+            let step = self.step.step(available, &mut output[filled..]);
+            let (consumed, produced) = match step {
+                Ok(step) => step,
+                Err(error) => return self.fail(error, filled),
+            };
             let at_end = available.is_empty();
             self.input.take(consumed);
             self.consumed += consumed as u64;
@@ -256,11 +271,20 @@ impl<R: Read> Unpacker<R> {
             if consumed == 0 && produced == 0 {
                 return match (at_end, self.step.is_complete()) {
                     (true, true) => Ok(filled),
-                    (true, false) => Err(self.truncated()),
-                    (false, _) => Err(invalid("packed data makes no progress")),
+                    (true, false) => self.fail(self.truncated(), filled),
+                    (false, _) => self.fail(invalid("packed data makes no progress"), filled),
                 };
             }
         }
+        Ok(filled)
+    }
+
+    /// Answers what was unpacked; the fault is for the next call.
+    fn fail(&mut self, error: io::Error, filled: usize) -> io::Result<usize> {
+        if filled == 0 {
+            return Err(error);
+        }
+        self.failed = Some(error);
         Ok(filled)
     }
 

@@ -32,6 +32,7 @@ pub struct Reader<S> {
     header_at: u64,
     name: Vec<u8>,
     ended: bool,
+    is_rooted: bool,
 }
 
 /// An entry of an archive. [`Read`] and [`BufRead`] give its content, the
@@ -58,7 +59,15 @@ impl<S: Source> Reader<S> {
             header_at: 0,
             name: Vec::new(),
             ended: false,
+            is_rooted: false,
         }
+    }
+
+    /// Takes names that climb as a process whose root is the destination
+    /// would: `..` goes no further than it. Without this they are refused.
+    pub fn rooted(mut self) -> Self {
+        self.is_rooted = true;
+        self
     }
 
     /// The next entry; none at the end of the archive: two blocks of zeros,
@@ -250,6 +259,12 @@ impl<S: Source> Reader<S> {
             self.content.sparse = Some(Holes::new(map));
         }
         let stored = self.content.stored;
+        if self.is_rooted {
+            fields.name = within_root(&fields.name);
+            if fields.type_flag == b'1' {
+                fields.link_name = within_root(&fields.link_name);
+            }
+        }
         let entry = fields
             .into_entry(size_bytes, &self.limits)
             .map_err(|problem| self.malformed(problem))?;
@@ -615,4 +630,17 @@ impl<S: Source> Read for TarEntry<'_, S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         read_buffered(self, buf)
     }
+}
+
+/// A name without the `..` in it, by its letters, as a path from a root.
+fn within_root(name: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for component in name.split(|&byte| byte == b'/') {
+        match component {
+            b"" | b"." => {}
+            b".." => drop(kept.pop()),
+            component => kept.push(component),
+        }
+    }
+    kept.join(&b'/')
 }

@@ -54,7 +54,8 @@ impl Archive {
             file: contents.map_err(failed)?,
             end: 0,
         };
-        let mut reader = Reader::new(BufReader::with_capacity(BUFFER_BYTES, unpacked), limits);
+        let buffered = BufReader::with_capacity(BUFFER_BYTES, unpacked);
+        let mut reader = Reader::new(buffered, limits).rooted();
         let mut members = Vec::new();
         let mut left = Left::new(limits);
         loop {

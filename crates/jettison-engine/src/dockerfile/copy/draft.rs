@@ -54,6 +54,8 @@ pub(super) enum What {
 pub(super) struct Reached {
     pub(super) spot: Spot,
     pub(super) missing: Vec<Vec<u8>>,
+    /// The first missing name is one of a link's target.
+    pub(super) is_dangling: bool,
 }
 
 impl<'t> Draft<'t> {
@@ -204,8 +206,11 @@ impl<'t> Draft<'t> {
         let mut reached = Reached {
             spot: root,
             missing: Vec::new(),
+            is_dangling: false,
         };
         let mut links = 0;
+        // So many of the names ahead are the path's own.
+        let mut own = usize::MAX;
         while let Some(name) = ahead.pop() {
             if name == b".." {
                 if reached.missing.pop().is_none() && reached.spot != root {
@@ -218,6 +223,7 @@ impl<'t> Draft<'t> {
                 continue;
             }
             let Some(child) = self.child(reached.spot, &name) else {
+                reached.is_dangling = ahead.len() >= own;
                 reached.missing.push(name);
                 continue;
             };
@@ -232,6 +238,7 @@ impl<'t> Draft<'t> {
             if target.first() == Some(&b'/') {
                 reached.spot = root;
             }
+            own = own.min(ahead.len());
             ahead.extend(names(&target));
         }
         Ok(reached)

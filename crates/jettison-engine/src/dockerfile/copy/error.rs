@@ -34,6 +34,9 @@ pub enum CopyError {
     /// A hard link of an archive names nothing that can have a second name.
     #[error("{}: hard link to {}, which is no file that is there", shown(.0), shown(.1))]
     BadHardLink(Vec<u8>, Vec<u8>),
+    /// A member of an archive lies behind a link that leads to nothing.
+    #[error("{}: no such file or directory: a link on the way leads to nothing below the destination", shown(.0))]
+    Dangling(Vec<u8>),
     /// COPY of something that only ADD fetches.
     #[error("source can't be a URL for COPY: {}", shown(.0))]
     Remote(Vec<u8>),

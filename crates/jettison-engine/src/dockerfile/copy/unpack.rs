@@ -55,6 +55,9 @@ impl Placer<'_> {
             return Ok(None);
         };
         let reached = self.draft.reach_below(root, parent.as_bytes())?;
+        if reached.is_dangling {
+            return Err(CopyError::Dangling(entry.path.as_bytes().into()));
+        }
         // Directories that no member names are root's, whatever `--chown` says.
         let implied = Metadata {
             mode: 0o755,
