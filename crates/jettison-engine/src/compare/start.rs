@@ -27,8 +27,6 @@ use crate::prove::{
 const RUNS: usize = 3;
 /// Between two looks: a static server is up in a few of these.
 const PAUSE: Duration = Duration::from_millis(1);
-/// The sandbox needs this long to take note of a command that has ended.
-const REAPED: Duration = Duration::from_millis(100);
 /// Characters of the last words that are kept.
 const WORDS: usize = 200;
 
@@ -279,12 +277,7 @@ impl Asking<'_> {
             Ok(ended) => Ok(Some(exited(ended.code))),
             // It may have ended just now.
             Err(RunError::Sandbox(_)) => Ok(None),
-            Err(error) => {
-                // What could not be executed is reaped before its container
-                // ends: the other way round the two wait for each other.
-                thread::sleep(REAPED);
-                Err(Unstarted::from(error))
-            }
+            Err(error) => Err(Unstarted::from(error)),
         };
         match &probe.action {
             Action::Http(request) => {

@@ -324,9 +324,13 @@ impl Supervisor<'_> {
     pub(crate) fn remove(&mut self, id: u64) -> Result<(), Failure> {
         if let Some(process) = self.main_process(id) {
             let _ = sys::signal_pidfd(process.pidfd.as_fd(), libc::SIGKILL);
-            let index = self.processes.iter().position(|p| p.role == Role::Main(id));
-            if let Some(index) = index {
-                self.ended(index);
+            // The first program of a pid namespace does not end before all that is in it is reaped,
+            // and further commands are children of ours.
+            for role in [Role::Exec(id), Role::Main(id)] {
+                while let Some(index) = self.processes.iter().position(|p| p.role == role) {
+                    let _ = sys::signal_pidfd(self.processes[index].pidfd.as_fd(), libc::SIGKILL);
+                    self.ended(index);
+                }
             }
         }
         if let Some(mut contained) = self.containers.remove(&id) {

@@ -42,6 +42,27 @@ fn signals_mean_what_they_mean_to_pid_1() {
 }
 
 #[test]
+fn a_container_goes_however_short_its_commands_are() {
+    let Some(sandbox) = root_tier() else { return };
+    let Some(root) = shell_root(&sandbox) else {
+        return;
+    };
+    let command = |args: &[&str]| ExecSpec {
+        args: args.iter().map(|&arg| arg.into()).collect(),
+        ..ExecSpec::default()
+    };
+    for round in 0..60 {
+        let container = sandbox.start(&root, &sh("sleep 100; true")).unwrap();
+        match round % 2 {
+            // Its first program must not be waited for before this is reaped.
+            0 => drop(container.exec(&command(&["not-there"])).unwrap_err()),
+            _ => drop(container.exec(&command(&["sh", "-c", "exit 1"])).unwrap()),
+        }
+        drop(container);
+    }
+}
+
+#[test]
 fn time_is_limited() {
     let Some(sandbox) = root_tier() else { return };
     let Some(root) = shell_root(&sandbox) else {
