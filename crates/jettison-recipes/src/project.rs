@@ -63,15 +63,18 @@ pub enum DetectError {
 impl DetectError {
     /// What to do about it; something to paste where there is something.
     pub fn hint(&self) -> Option<String> {
-        const ANY_IMAGE: &str = "build its image with docker or buildah; jettison inspect and \
-                                 jettison run take any image";
+        const ANY_IMAGE: &str =
+            "give it a Dockerfile, however naive: jettison build executes and slims it";
         let Self::Nothing { found, .. } = self else {
             return None;
         };
         if let Some(below) = found.projects_below.first() {
             return Some(format!("name one of them: jettison build PATH/{below}"));
         }
-        if found.dockerfile.is_some() || !found.languages.is_empty() {
+        if let Some(dockerfile) = &found.dockerfile {
+            return Some(format!("without --recipe the {dockerfile} is executed"));
+        }
+        if !found.languages.is_empty() {
             return Some(ANY_IMAGE.to_owned());
         }
         Some("name the directory of go.mod or Cargo.toml: jettison build PATH".to_owned())

@@ -119,8 +119,8 @@ pub struct StageReport {
 
 /// The Dockerfile of a directory, where it has one.
 pub fn find(directory: &Path) -> Option<PathBuf> {
-    let path = directory.join("Dockerfile");
-    path.is_file().then_some(path)
+    let paths = ["Dockerfile", "Containerfile"].map(|name| directory.join(name));
+    paths.into_iter().find(|path| path.is_file())
 }
 
 /// When the sources in a directory were committed, seconds since 1970.

@@ -229,8 +229,8 @@ fn what_is_no_project() {
     );
     refused(
         &Bench::new(&[("Dockerfile", "FROM scratch\n")]),
-        &[],
-        &["Dockerfile", "hint: "],
+        &["--recipe"],
+        &["found a Dockerfile", "hint: without --recipe"],
     );
 }
 
