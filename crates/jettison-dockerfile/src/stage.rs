@@ -107,6 +107,14 @@ impl Stages {
         self.stages.get(*numbers.last()?)
     }
 
+    /// The stage that is built: the one of this name, the last when none is named.
+    pub fn target(&self, name: Option<&[u8]>) -> Option<&Stage> {
+        match name {
+            Some(name) => self.by_name(name),
+            None => self.stages.last(),
+        }
+    }
+
     /// The stage that `COPY --from` means: a number, or a name as in [`Stages::by_name`].
     pub fn by_name_or_number(&self, name: &[u8]) -> Option<&Stage> {
         let number = std::str::from_utf8(name)

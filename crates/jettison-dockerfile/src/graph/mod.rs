@@ -55,12 +55,8 @@ pub fn graph(
     is_context: &dyn Fn(&str) -> bool,
 ) -> Result<Graph, OutlineError> {
     let stages = tree.stages();
-    let found = match target {
-        Some(name) => stages.by_name(name),
-        None => stages.all().last(),
-    };
     let none = || OutlineError::NoTarget(target.map(text::lossy).unwrap_or_default());
-    let target = found.ok_or_else(none)?.index;
+    let target = stages.target(target).ok_or_else(none)?.index;
     let lex = Lex {
         limit_bytes: 1 << 20,
         ..Lex::new(tree.escape())

@@ -201,12 +201,8 @@ pub fn outline(
     build_args: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Outline, OutlineError> {
     let stages = tree.stages();
-    let found = match target {
-        Some(name) => stages.by_name(name),
-        None => stages.all().last(),
-    };
     let none = || OutlineError::NoTarget(target.map(text::lossy).unwrap_or_default());
-    let wanted = found.ok_or_else(none)?;
+    let wanted = stages.target(target).ok_or_else(none)?;
     // No environment variable of a process is as long as this.
     let lex = Lex {
         limit_bytes: 1 << 20,

@@ -60,8 +60,8 @@ const FILE_BYTES: u64 = 16 << 20;
 pub struct DockerfileRequest {
     /// The build context.
     pub directory: PathBuf,
-    /// The Dockerfile; `Dockerfile` in the context when not given.
-    pub file: Option<PathBuf>,
+    /// The Dockerfile.
+    pub file: PathBuf,
     /// The stage to build; the last when not given.
     pub target: Option<String>,
     /// `--build-arg`.
@@ -133,12 +133,9 @@ pub fn build(
     request: &DockerfileRequest,
     context: &Context,
 ) -> Result<DockerfileBuilt, DockerfileError> {
-    let path = match &request.file {
-        Some(file) => file.clone(),
-        None => request.directory.join("Dockerfile"),
-    };
+    let path = &request.file;
     let file = escape(&path.to_string_lossy());
-    let tree = read(&path, &file)?;
+    let tree = read(path, &file)?;
     let platform = request.platform.clone().unwrap_or_else(Platform::host);
     let predefined = predefined(&platform, request.target.as_deref());
     let target = request.target.as_ref().map(String::as_bytes);
@@ -148,16 +145,22 @@ pub fn build(
         file: file.clone(),
         error,
     })?;
-    let epoch = request.epoch.unwrap_or_else(|| newest(request, &path));
+    let directory = OnceLock::new();
+    let epoch = request.epoch.unwrap_or_else(|| {
+        // What cannot be read is said by the step that reads it.
+        let opened = source::open_directory(&request.directory, Some(path), context).ok();
+        let opened = opened.map(|opened| &**directory.get_or_init(|| Arc::new(opened)));
+        newest(opened, path)
+    });
     let builder = Builder {
         request,
         context,
         file: &file,
-        path: &path,
+        path,
         tree: &tree,
         graph: &graph,
         platform,
-        directory: OnceLock::new(),
+        directory,
         sandbox: OnceLock::new(),
         extra: Mutex::default(),
         epoch: Timestamp::from_seconds(i64::try_from(epoch).unwrap_or(i64::MAX)),
@@ -179,16 +182,14 @@ pub fn build(
 
 /// When the youngest file that the build can read was changed: a date that is
 /// the same for the same directory. Where it cannot be told, 1970.
-fn newest(request: &DockerfileRequest, path: &Path) -> u64 {
+fn newest(directory: Option<&context::Context>, path: &Path) -> u64 {
     let seconds = |time: std::time::SystemTime| {
         let since = time.duration_since(std::time::UNIX_EPOCH);
         since.map_or(0, |since| since.as_secs())
     };
     let own = std::fs::metadata(path).and_then(|facts| facts.modified());
     let own = own.map_or(0, seconds);
-    let limits = jettison_image::Limits::default();
-    let directory = context::Context::open(&request.directory, Some(path), None, &limits);
-    let youngest = directory.ok().and_then(|directory| {
+    let youngest = directory.and_then(|directory| {
         let times = directory.tree().iter().map(|node| node.mtime().seconds);
         times.max()
     });

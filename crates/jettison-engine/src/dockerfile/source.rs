@@ -19,7 +19,9 @@ use super::error::StepError;
 use super::layers::{file_system, layers_of};
 use super::run::open_sandbox;
 use super::stage::{Builder, Stage};
+use crate::Context;
 use crate::spool::Spool;
+use crate::transport::Location;
 
 /// Where files are copied or mounted from.
 pub(crate) enum Source {
@@ -77,12 +79,11 @@ impl Builder<'_> {
         if by_number && name.parse::<usize>().is_ok() {
             return Err(StepError::Source(format!("there is no stage {name}")));
         }
-        let location = match named(&self.request.contexts, &name) {
-            Some(NamedContext::Directory(path)) => {
-                return Ok(Source::Directory(Arc::new(self.open(path, None)?)));
+        let location = match self.meant(&name) {
+            NamedContext::Directory(path) => {
+                return Ok(Source::Directory(Arc::new(self.open(&path, None)?)));
             }
-            Some(NamedContext::Image(location)) => location.clone(),
-            None => crate::transport::Location::Name(name.clone()),
+            NamedContext::Image(location) => location,
         };
         let image = bring(&location, &self.platform, self.context);
         let image = image.map_err(|error| self.unknown(name, error))?;
@@ -93,6 +94,12 @@ impl Builder<'_> {
             layers,
             key: image.manifest_digest,
         })
+    }
+
+    /// What a name means that is no stage's: a named context, else an image.
+    pub(super) fn meant(&self, name: &str) -> NamedContext {
+        let known = named(&self.request.contexts, name).cloned();
+        known.unwrap_or_else(|| NamedContext::Image(Location::Name(name.to_owned())))
     }
 
     /// Where an image cannot be had, its name may have been meant for a stage's.
@@ -149,15 +156,18 @@ impl Builder<'_> {
 
     /// A stage that only a base's trigger names.
     fn unforeseen(&self, index: usize) -> Result<Arc<Stage>, StepError> {
-        let mut extra = self.extra.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = || self.extra.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not held while stages are built: a trigger of theirs may ask for more.
+        let mut built = held().clone();
         for node in self.graph.needed(index) {
-            if !extra.contains_key(&node.index) {
-                let built = self.stage(&node, &extra);
-                let built = built.map_err(|error| StepError::Stage(Box::new(error)))?;
-                extra.insert(node.index, Arc::new(built));
+            if !built.contains_key(&node.index) {
+                let stage = self.stage(&node, &built);
+                let stage = stage.map_err(|error| StepError::Stage(Box::new(error)))?;
+                built.insert(node.index, Arc::new(stage));
             }
         }
-        extra.get(&index).cloned().ok_or_else(|| later(index))
+        held().extend(built.clone());
+        built.remove(&index).ok_or_else(|| later(index))
     }
 
     /// Such stages.
@@ -177,12 +187,7 @@ impl Builder<'_> {
     }
 
     fn open(&self, path: &Path, file: Option<&Path>) -> Result<Directory, StepError> {
-        let _item = self
-            .context
-            .progress
-            .begin("reading the build context", None);
-        let (store, limits) = (self.context.store(), self.context.limits());
-        Ok(Directory::open(path, file, Some(store), limits)?)
+        open_directory(path, file, self.context)
     }
 
     pub(super) fn sandbox(&self) -> Result<Arc<Sandbox>, StepError> {
@@ -192,6 +197,17 @@ impl Builder<'_> {
         let opened = open_sandbox(self.context)?;
         Ok(Arc::clone(self.sandbox.get_or_init(|| opened)))
     }
+}
+
+/// A directory of the host, walked.
+pub(crate) fn open_directory(
+    path: &Path,
+    file: Option<&Path>,
+    context: &Context,
+) -> Result<Directory, StepError> {
+    let _item = context.progress.begin("reading the build context", None);
+    let (store, limits) = (context.store(), context.limits());
+    Ok(Directory::open(path, file, Some(store), limits)?)
 }
 
 pub(crate) fn later(index: usize) -> StepError {

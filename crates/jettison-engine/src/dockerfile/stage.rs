@@ -96,7 +96,8 @@ impl Builder<'_> {
         }
         let own = syntax.instructions(all).iter();
         for instruction in own.filter(|_| !node.is_context) {
-            self.step(&mut stage, instruction, node, needed)
+            let text = self.tree.text(&instruction.range);
+            self.step(&mut stage, instruction, text, node, needed)
                 .map_err(|error| self.at(instruction, error))?;
         }
         Ok(stage)
@@ -106,20 +107,9 @@ impl Builder<'_> {
         DockerfileError::Step {
             file: self.file.to_owned(),
             line: instruction.lines.start,
-            instruction: self.shown(instruction),
+            instruction: shown(self.tree.text(&instruction.range)),
             source: Box::new(source),
         }
-    }
-
-    /// An instruction on one line, shortened.
-    fn shown(&self, instruction: &Instruction) -> String {
-        let text = String::from_utf8_lossy(self.tree.text(&instruction.range));
-        let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some((at, _)) = line.char_indices().nth(SHOWN) {
-            line.truncate(at);
-            line.push('…');
-        }
-        escape(&line)
     }
 
     /// What the stage stands on.
@@ -161,8 +151,8 @@ impl Builder<'_> {
             }
             None => self.platform.clone(),
         };
-        let context = named(&self.request.contexts, &name);
-        if name == "scratch" && context.is_none() {
+        let is_context = named(&self.request.contexts, &name).is_some();
+        if name == "scratch" && !is_context {
             let state = State::scratch(&platform, escape_character);
             let key = Key::default().with("scratch").with(platform.to_string());
             return Ok(Stage {
@@ -174,15 +164,14 @@ impl Builder<'_> {
                 files: OnceLock::new(),
             });
         }
-        let location = match context {
-            Some(NamedContext::Image(location)) => location.clone(),
-            Some(NamedContext::Directory(path)) => {
+        let location = match self.meant(&name) {
+            NamedContext::Image(location) => location,
+            NamedContext::Directory(path) => {
                 return Err(StepError::Source(format!(
                     "the context {name} is the directory {}, and no image",
                     path.display()
                 )));
             }
-            None => crate::transport::Location::Name(name.clone()),
         };
         let image = bring(&location, &platform, self.context)?;
         let layers = layers_of(&image);
@@ -222,7 +211,7 @@ impl Builder<'_> {
             return Err(wrong(error.kind.to_string()));
         }
         for instruction in tree.instructions().iter().skip(1) {
-            self.step(stage, instruction, node, needed)
+            self.step(stage, instruction, trigger.as_bytes(), node, needed)
                 .map_err(|error| wrong(error.to_string()))?;
         }
         Ok(())
@@ -232,6 +221,7 @@ impl Builder<'_> {
         &self,
         stage: &mut Stage,
         instruction: &Instruction,
+        text: &[u8],
         node: &GraphStage,
         needed: &BTreeMap<usize, Arc<Stage>>,
     ) -> Result<(), StepError> {
@@ -239,7 +229,7 @@ impl Builder<'_> {
             globals: &self.graph.globals,
             build_args: &self.request.build_args,
         };
-        let step = format!("[{}] {}", stage.report.name, self.shown(instruction));
+        let step = format!("[{}] {}", stage.report.name, shown(text));
         let (begin, cached) = (Instant::now(), stage.report.cached);
         match stage.state.apply(instruction, given)? {
             Action::None => return Ok(()),
@@ -255,4 +245,15 @@ impl Builder<'_> {
         self.context.progress.note(&format!("{step}: {how}"));
         Ok(())
     }
+}
+
+/// An instruction on one line, shortened.
+fn shown(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((at, _)) = line.char_indices().nth(SHOWN) {
+        line.truncate(at);
+        line.push('…');
+    }
+    escape(&line)
 }

@@ -142,7 +142,7 @@ fn request(args: &BuildArgs, file: &Path) -> Result<DockerfileRequest, Failure> 
     };
     Ok(DockerfileRequest {
         directory: args.path.clone(),
-        file: Some(file.to_owned()),
+        file: file.to_owned(),
         target: words.target.clone(),
         build_args: build_args(&words.build_arg),
         contexts: contexts.collect::<Result<_, _>>()?,
