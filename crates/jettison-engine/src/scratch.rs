@@ -30,15 +30,8 @@ impl ScratchDirectory {
         loop {
             // Closed to others (0700), as tempfile makes them.
             let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
-            let lock = File::open(directory.path())?;
-            lock.lock()?;
-            // Between creation and lock it looks like a dead process' one.
-            let there = fs::metadata(directory.path());
-            if there.is_ok_and(|there| lock.metadata().is_ok_and(|own| own.ino() == there.ino())) {
-                return Ok(Self {
-                    directory,
-                    _lock: lock,
-                });
+            if let Some(_lock) = lock_if_there(directory.path())? {
+                return Ok(Self { directory, _lock });
             }
         }
     }
@@ -46,6 +39,18 @@ impl ScratchDirectory {
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
+}
+
+/// The lock of a directory; None where somebody took it away, since between
+/// creation and lock it looks like a dead process' one.
+fn lock_if_there(path: &Path) -> io::Result<Option<File>> {
+    let lock = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    lock.lock()?;
+    let there = fs::metadata(path).and_then(|there| Ok(there.ino() == lock.metadata()?.ino()));
+    Ok(there.unwrap_or(false).then_some(lock))
 }
 
 fn reap(parent: &Path, mut remove: impl FnMut(&Path)) {
@@ -82,5 +87,25 @@ mod tests {
         drop((first, second));
         let names = std::fs::read_dir(parent.path()).expect("readable");
         assert_eq!(names.count(), 1);
+    }
+
+    #[test]
+    fn several_at_once_get_one_each() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let lost = std::thread::scope(|scope| {
+            let make = || {
+                let make = || ScratchDirectory::create(parent.path()).expect("a directory");
+                (0..200)
+                    .map(|_| make())
+                    .filter(|own| !own.path().exists())
+                    .count()
+            };
+            let makers: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            let lost = makers
+                .into_iter()
+                .map(|maker| maker.join().expect("no panic"));
+            lost.sum::<usize>()
+        });
+        assert_eq!(lost, 0, "taken away from under their owners");
     }
 }

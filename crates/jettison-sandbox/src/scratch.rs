@@ -33,11 +33,7 @@ impl Scratch {
         let parent = std::fs::canonicalize(parent).map_err(failed(parent))?;
         let abandoned = reap(&parent);
         let (path, lock_path) = (parent.join(name), parent.join(format!("{name}.lock")));
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let lock = rustix::fs::open(&lock_path, flags, Mode::from_raw_mode(0o600))
-            .map_err(|e| failed(&lock_path)(e.into()))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|e| failed(&lock_path)(e.into()))?;
+        let lock = create_locked(&lock_path).map_err(failed(&lock_path))?;
         // What lies in it has setuid programs of strangers and copies of
         // volumes: nobody else on the machine gets past its door.
         std::fs::DirBuilder::new()
@@ -78,6 +74,24 @@ impl Drop for Scratch {
     }
 }
 
+/// A new file with its lock.
+fn create_locked(path: &Path) -> std::io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    loop {
+        let lock = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?;
+        // Between creation and lock it looks like a dead owner's, and may go.
+        flock(&lock, FlockOperation::LockExclusive)?;
+        if is_there(&lock) {
+            return Ok(lock);
+        }
+    }
+}
+
+/// True for a file that still has its name.
+fn is_there(file: &OwnedFd) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|facts| facts.st_nlink > 0)
+}
+
 /// Removes a directory, and then its lock; where something is left of the
 /// directory the lock stays, so that whoever can remove it finds it.
 fn remove(path: &Path, lock_path: &Path) {
@@ -106,7 +120,7 @@ fn abandoned(parent: &Path) -> Vec<(PathBuf, PathBuf, OwnedFd)> {
         let Ok(lock) = rustix::fs::open(&lock_path, flags, Mode::empty()) else {
             continue;
         };
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() && is_there(&lock) {
             found.push((parent.join(name), lock_path, lock));
         }
     }
@@ -121,4 +135,32 @@ fn reap(parent: &Path) -> Vec<(PathBuf, PathBuf, OwnedFd)> {
         path.exists()
     });
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scratch;
+
+    #[test]
+    fn several_at_once_get_one_each() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let lost = std::thread::scope(|scope| {
+            let parent = parent.path();
+            let make = move |maker: u32| {
+                (0..200)
+                    .map(|number| format!("jettison-{maker}-{number}"))
+                    .map(|name| Scratch::create(parent, &name).expect("a directory"))
+                    .filter(|own| !own.path().exists() || !own.lock_path.exists())
+                    .count()
+            };
+            let makers: Vec<_> = (0..8)
+                .map(|maker| scope.spawn(move || make(maker)))
+                .collect();
+            let lost = makers
+                .into_iter()
+                .map(|maker| maker.join().expect("no panic"));
+            lost.sum::<usize>()
+        });
+        assert_eq!(lost, 0, "taken away from under their owners");
+    }
 }
