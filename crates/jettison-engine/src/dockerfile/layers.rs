@@ -1,53 +1,14 @@
-//! The layers of a stage, all of them in the store, and the file system that
-//! they make.
+//! The layers of a stage, all of them in the store, and what is remembered of
+//! the steps that made them.
 
-use std::io::Read;
-use std::sync::Arc;
-
-use jettison_image::account::Contents;
-use jettison_image::filter::RawEntries;
-use jettison_image::{
-    Compression, DiffId, Digest, Error, Image, ImageConfig, NewImage, NewLayer, Node, Platform,
-    Schema, Tree,
-};
+use jettison_image::{Compression, DiffId, Digest, Image, NewLayer};
 use serde::{Deserialize, Serialize};
 
-use super::content::FileSystem;
-use crate::Context;
-use crate::spool::{Spool, SpoolError};
 use crate::store::{Store, StoreError};
-
-/// The file system of some layers; what is written to a stage afterwards does
-/// not change it.
-pub(crate) fn file_system(layers: &[NewLayer], context: &Context) -> Result<Spool, SpoolError> {
-    let config = ImageConfig::new(&Platform::new("linux", "", ""));
-    let mut image = NewImage::new(Schema::Oci, config);
-    for layer in layers {
-        image.push_layer(layer.clone(), Default::default());
-    }
-    let image = image.finish(Arc::new(context.store_source()))?;
-    Spool::open_with(&image, Contents::Sha256, context)
-}
 
 /// All layers of an image that is in the store.
 pub(crate) fn layers_of(image: &Image) -> Vec<NewLayer> {
     image.layers.iter().map(NewLayer::from).collect()
-}
-
-impl FileSystem for Spool {
-    fn tree(&self) -> &Tree {
-        Spool::tree(self)
-    }
-
-    fn open(&self, file: Node<'_>) -> Result<Box<dyn Read + '_>, Error> {
-        let Some(origin) = file.content_origin() else {
-            return Ok(Box::new(std::io::empty()));
-        };
-        let mut entries = self.entry_at(origin)?;
-        entries.next_entry()?;
-        // What follows is the content of that entry.
-        Ok(Box::new(entries))
-    }
 }
 
 /// A layer as a step's result is remembered; none where the step wrote nothing.

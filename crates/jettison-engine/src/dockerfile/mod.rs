@@ -11,6 +11,7 @@ mod content;
 pub mod context;
 pub mod copy;
 mod error;
+mod files;
 mod finish;
 mod key;
 mod layers;
@@ -193,11 +194,8 @@ fn newest(directory: Option<&context::Context>, path: &Path) -> u64 {
         let times = directory.tree().iter().map(|node| node.mtime().seconds);
         times.max()
     });
-    own.max(
-        youngest
-            .and_then(|time| u64::try_from(time).ok())
-            .unwrap_or(0),
-    )
+    let youngest = youngest.and_then(|time| u64::try_from(time).ok());
+    own.max(youngest.unwrap_or(0))
 }
 
 fn read(path: &Path, file: &str) -> Result<Tree, DockerfileError> {

@@ -419,7 +419,7 @@ impl Cache {
             return Ok((path, lock));
         };
         if !path.exists() {
-            let filled = snapshots.part(source.files(), from)?;
+            let filled = snapshots.part(source.files(context)?, from)?;
             std::fs::rename(filled, &path).map_err(failed())?;
         }
         Ok((path.join(jettison_sandbox::SNAPSHOT_FILES), lock))

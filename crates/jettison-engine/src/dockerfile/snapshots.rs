@@ -16,8 +16,8 @@ use jettison_sandbox::{Sandbox, SnapshotWriter};
 
 use super::FileSystem;
 use super::error::StepError;
+use super::files::LayerFiles;
 use super::key::Key;
-use super::layers::file_system;
 use crate::Context;
 use crate::scratch::ScratchDirectory;
 
@@ -192,7 +192,7 @@ impl<'a> Snapshots<'a> {
         layers: &[NewLayer],
         writer: &mut SnapshotWriter,
     ) -> Result<(), StepError> {
-        write_tree(&file_system(layers, self.context)?, writer)
+        write_tree(&LayerFiles::open(layers, None, self.context)?, writer)
     }
 
     /// Layers of steps are ours: every path once, in order.

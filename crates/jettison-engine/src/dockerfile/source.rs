@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use jettison_dockerfile::graph::GraphStage;
 use jettison_image::{Digest, NewLayer, escape};
@@ -16,11 +16,11 @@ use super::base::{NamedContext, bring, named};
 use super::context::Context as Directory;
 use super::copy::CopyError;
 use super::error::StepError;
-use super::layers::{file_system, layers_of};
+use super::files::LayerFiles;
+use super::layers::layers_of;
 use super::run::open_sandbox;
 use super::stage::{Builder, Stage};
 use crate::Context;
-use crate::spool::Spool;
 use crate::transport::Location;
 
 /// Where files are copied or mounted from.
@@ -30,7 +30,9 @@ pub(crate) enum Source {
     /// A stage or an image: its layers, how many of them are a base's, and what
     /// it is known by.
     Layers {
-        files: Arc<Spool>,
+        /// Once somebody asks for them.
+        files: OnceLock<Arc<LayerFiles>>,
+        stage: Option<Arc<Stage>>,
         layers: Vec<NewLayer>,
         base: usize,
         key: Digest,
@@ -38,11 +40,24 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) fn files(&self) -> &dyn FileSystem {
-        match self {
-            Self::Directory(directory) => &**directory,
-            Self::Layers { files, .. } => &**files,
+    pub(crate) fn files(&self, context: &Context) -> Result<&dyn FileSystem, StepError> {
+        let (files, stage, layers) = match self {
+            Self::Directory(directory) => return Ok(&**directory),
+            Self::Layers {
+                files,
+                stage,
+                layers,
+                ..
+            } => (files, stage, layers),
+        };
+        if let Some(files) = files.get() {
+            return Ok(&**files);
         }
+        let opened = match stage {
+            Some(stage) => stage.files(context)?,
+            None => Arc::new(LayerFiles::open(layers, None, context)?),
+        };
+        Ok(&**files.get_or_init(|| opened))
     }
 }
 
@@ -69,10 +84,11 @@ impl Builder<'_> {
                 None => self.unforeseen(found.index)?,
             };
             return Ok(Source::Layers {
-                files: stage.files(self.context)?,
+                files: OnceLock::new(),
                 layers: stage.layers.clone(),
                 base: stage.base_layers,
                 key: stage.key,
+                stage: Some(stage),
             });
         }
         let name = String::from_utf8_lossy(name).into_owned();
@@ -89,7 +105,8 @@ impl Builder<'_> {
         let image = image.map_err(|error| self.unknown(name, error))?;
         let layers = layers_of(&image);
         Ok(Source::Layers {
-            files: Arc::new(file_system(&layers, self.context)?),
+            files: OnceLock::new(),
+            stage: None,
             base: layers.len(),
             layers,
             key: image.manifest_digest,

@@ -15,13 +15,13 @@ use jettison_sandbox::Sandbox;
 use super::base::{NamedContext, bring, named};
 use super::context::Context as Directory;
 use super::error::{DockerfileError, StepError};
+use super::files::LayerFiles;
 use super::key::Key;
-use super::layers::{file_system, layers_of};
+use super::layers::layers_of;
 use super::source::later;
 use super::state::{Action, Given, State};
 use super::{DockerfileRequest, StageReport};
 use crate::Context;
-use crate::spool::Spool;
 
 /// Of an instruction, in messages.
 const SHOWN: usize = 120;
@@ -54,16 +54,19 @@ pub(crate) struct Stage {
     /// What the stage is known by.
     pub(crate) key: Digest,
     pub(crate) report: StageReport,
-    files: OnceLock<Arc<Spool>>,
+    files: OnceLock<Arc<LayerFiles>>,
+    /// Its files some layers ago.
+    earlier: Option<Arc<LayerFiles>>,
 }
 
 impl Stage {
     /// Its files as they are now.
-    pub(crate) fn files(&self, context: &Context) -> Result<Arc<Spool>, StepError> {
+    pub(crate) fn files(&self, context: &Context) -> Result<Arc<LayerFiles>, StepError> {
         if let Some(files) = self.files.get() {
             return Ok(Arc::clone(files));
         }
-        let files = Arc::new(file_system(&self.layers, context)?);
+        let files = LayerFiles::open(&self.layers, self.earlier.as_deref(), context)?;
+        let files = Arc::new(files);
         Ok(Arc::clone(self.files.get_or_init(|| files)))
     }
 
@@ -72,7 +75,7 @@ impl Stage {
         if let Some(layer) = layer {
             self.state.made_layer();
             self.layers.push(layer);
-            self.files = OnceLock::new();
+            self.earlier = self.files.take().or(self.earlier.take());
         }
     }
 }
@@ -138,7 +141,8 @@ impl Builder<'_> {
                     base_layers: below.base_layers,
                     key: below.key,
                     report: report(&below.report.name),
-                    files: OnceLock::new(),
+                    files: below.files.clone(),
+                    earlier: below.earlier.clone(),
                 });
             }
             Base::Name(name) => String::from_utf8_lossy(name).into_owned(),
@@ -162,6 +166,7 @@ impl Builder<'_> {
                 key: key.digest(),
                 report: report("scratch"),
                 files: OnceLock::new(),
+                earlier: None,
             });
         }
         let location = match self.meant(&name) {
@@ -191,6 +196,7 @@ impl Builder<'_> {
                 .digest(),
             report: report(&name),
             files: OnceLock::new(),
+            earlier: None,
         })
     }
 

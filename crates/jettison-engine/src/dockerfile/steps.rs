@@ -25,6 +25,9 @@ use super::state::{RunAction, joined};
 use super::workdir::make_directory;
 use crate::build::assemble::store_layer;
 
+/// Under which it is remembered what a COPY selected.
+const SELECTION: &str = "copy-selection";
+
 impl Builder<'_> {
     /// Takes a step's result from the cache, or makes it.
     fn cached(
@@ -80,9 +83,8 @@ impl Builder<'_> {
         };
         let request = self.copy_request(stage, files)?;
         if !is_add {
-            let selection = copy::select(&request, source.files());
-            let selection = selection.map_err(|error| explained(error.into()))?;
-            return self.copied(stage, &selection);
+            let copied = self.copy_of(stage, &request, &source);
+            return copied.map_err(explained);
         }
         let checksum = files.checksum.as_ref();
         let request = AddRequest {
@@ -92,9 +94,62 @@ impl Builder<'_> {
             unpack: files.unpack,
         };
         let fetched = add::fetch(&request, self.context.transports.http())?;
-        let selection = add::select(&request, &fetched, source.files());
+        let selection = add::select(&request, &fetched, source.files(self.context)?);
         let selection = selection.map_err(|error| explained(error.into()))?;
         self.copied(stage, &selection)
+    }
+
+    /// A COPY. What the same words read in the same layers is remembered, so
+    /// that nothing is read where its result is known.
+    fn copy_of(
+        &self,
+        stage: &mut Stage,
+        request: &CopyRequest,
+        source: &Source,
+    ) -> Result<(), StepError> {
+        let store = self.context.store();
+        let words = match source {
+            Source::Layers { layers, .. } if request.inline.is_empty() => {
+                Some(words_of(request, layers).to_string())
+            }
+            _ => None,
+        };
+        let known = words.as_ref().and_then(|words| {
+            let known = store.cached(SELECTION, words)?;
+            Some(Digest::from_sha256(known.try_into().ok()?))
+        });
+        if let Some(selected) = known
+            && !self.request.no_cache
+            && recall(store, &self.copy_keys(stage, request, &selected).0).is_some()
+        {
+            let (made, next) = self.copy_keys(stage, request, &selected);
+            let gone = || StepError::Source("the store lost a layer".to_owned());
+            self.cached(stage, made, |_| Err(gone()))?;
+            stage.key = next;
+            return Ok(());
+        }
+        let selection = copy::select(request, source.files(self.context)?)?;
+        if let Some(words) = words {
+            store.put_cached(SELECTION, &words, selection.key().as_bytes())?;
+        }
+        self.copied(stage, &selection)
+    }
+
+    /// What a copy's layer is known by, and the stage after it.
+    fn copy_keys(
+        &self,
+        stage: &Stage,
+        request: &CopyRequest,
+        selected: &Digest,
+    ) -> (Digest, Digest) {
+        let key = match request.is_independent() {
+            true => Key::default().with("copy"),
+            false => Key::new("copy", &stage.key),
+        };
+        let made = self.dated(key.with(selected.as_bytes()));
+        // What follows depends on the stage below in any case.
+        let next = Key::new("copied", &stage.key).with(made.as_bytes());
+        (made, next.digest())
     }
 
     fn copy_request(&self, stage: &Stage, files: &CopyFiles) -> Result<CopyRequest, StepError> {
@@ -131,15 +186,7 @@ impl Builder<'_> {
 
     /// Writes what was selected, unless it is known.
     fn copied(&self, stage: &mut Stage, selection: &Selection<'_>) -> Result<(), StepError> {
-        let key = match selection.is_independent() {
-            true => Key::default().with("copy"),
-            false => Key::new("copy", &stage.key),
-        };
-        let made = self.dated(key.with(selection.key().as_bytes()));
-        // What follows depends on the stage below in any case.
-        let next = Key::new("copied", &stage.key)
-            .with(made.as_bytes())
-            .digest();
+        let (made, next) = self.copy_keys(stage, selection.request(), &selection.key());
         self.cached(stage, made, |stage| {
             let below = match selection.is_independent() {
                 true => None,
@@ -218,6 +265,25 @@ impl Builder<'_> {
     fn dated(&self, key: Key) -> Digest {
         key.with(self.epoch.seconds.to_le_bytes()).digest()
     }
+}
+
+/// All that decides what a COPY selects in layers.
+fn words_of(request: &CopyRequest, layers: &[NewLayer]) -> Digest {
+    let optional = |word: &Option<Vec<u8>>| match word {
+        Some(word) => [b"=", &word[..]].concat(),
+        None => Vec::new(),
+    };
+    Key::default()
+        .with_all(layers.iter().map(|layer| layer.digest.as_bytes()))
+        .with_all(layers.iter().map(|layer| layer.diff_id.0.as_bytes()))
+        .with_all(&request.sources)
+        .with(&request.destination)
+        .with(&request.working_dir)
+        .with(optional(&request.chown))
+        .with(optional(&request.chmod))
+        .with([u8::from(request.link), u8::from(request.parents)])
+        .with_all(&request.exclude)
+        .digest()
 }
 
 /// True for a user or group that is no number.

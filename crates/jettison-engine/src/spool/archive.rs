@@ -19,7 +19,7 @@ const FIRST_BYTES: u64 = 1 << 10;
 /// Writes an archive. Long runs of zeros become holes, so that a packed layer
 /// of nothing else does not fill the disk; all archives of an image are held
 /// to one limit together.
-pub(super) struct ArchiveFile {
+pub(crate) struct ArchiveFile {
     file: File,
     position: u64,
     taken: Arc<AtomicU64>,
@@ -27,7 +27,7 @@ pub(super) struct ArchiveFile {
 }
 
 impl ArchiveFile {
-    pub(super) fn new(file: File, taken: Arc<AtomicU64>, limits: &Limits) -> Self {
+    pub(crate) fn new(file: File, taken: Arc<AtomicU64>, limits: &Limits) -> Self {
         Self {
             file,
             position: 0,
@@ -72,7 +72,7 @@ fn write_failed(source: io::Error) -> io::Error {
 }
 
 /// A stretch of a file, read without moving anybody's position.
-pub(super) struct Stretch {
+pub(crate) struct Stretch {
     file: Arc<File>,
     /// What is not in the buffer yet.
     left: Range<u64>,
@@ -84,7 +84,7 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// `wanted` is how many bytes are likely to be read.
-    pub(super) fn new(file: Arc<File>, range: Range<u64>, wanted: u64) -> Self {
+    pub(crate) fn new(file: Arc<File>, range: Range<u64>, wanted: u64) -> Self {
         Self {
             file,
             left: range,

@@ -19,12 +19,14 @@ use std::sync::atomic::AtomicU64;
 use jettison_image::account::{Archives, Contents, EntryPlace, Survey, SurveyOptions};
 use jettison_image::filter::RawEntries;
 use jettison_image::tar::{Reader, Source};
-use jettison_image::{Compression, Error, FileContents, Image, Limits, Node, Origin, Tree};
+use jettison_image::{
+    Compression, Error, FileContents, Image, LayerIndex, Limits, Node, Origin, Tree,
+};
 
 use crate::Context;
 use crate::inspect::counted::Counted;
 use crate::store::StoreError;
-use archive::{ArchiveFile, Stretch};
+pub(crate) use archive::{ArchiveFile, Stretch};
 
 /// An image, ready to be read at any place.
 pub struct Spool {
@@ -34,10 +36,11 @@ pub struct Spool {
     limits: Limits,
 }
 
-struct Layer {
-    archive: Arc<File>,
-    length: u64,
-    places: Vec<EntryPlace>,
+/// The archive of one layer, and where its entries lie in it.
+pub(crate) struct Layer {
+    pub(crate) archive: Arc<File>,
+    pub(crate) length: u64,
+    pub(crate) places: Vec<EntryPlace>,
 }
 
 /// Why an image could not be spooled.
@@ -138,6 +141,12 @@ impl Spool {
         self.survey.into_tree()
     }
 
+    /// The layers one by one, as they were read.
+    pub(crate) fn into_layers(self) -> Vec<(Arc<LayerIndex>, Layer)> {
+        let indexes = self.survey.tree().layers().iter().cloned();
+        indexes.zip(self.layers).collect()
+    }
+
     /// The same image with its layers unpacked: same tree, same diff ids,
     /// other digests. What reads its layers inflates nothing.
     pub fn image(&self) -> &Image {
@@ -236,7 +245,7 @@ impl Archives for Places {
 }
 
 /// A file without a name.
-fn scratch_file(context: &Context) -> Result<File, SpoolError> {
+pub(crate) fn scratch_file(context: &Context) -> Result<File, SpoolError> {
     let directory = context.scratch()?;
     tempfile::tempfile_in(&directory).map_err(|source| SpoolError::Scratch {
         path: directory.display().to_string(),

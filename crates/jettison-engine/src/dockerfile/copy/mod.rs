@@ -65,6 +65,14 @@ pub struct CopyRequest {
     pub time: Timestamp,
 }
 
+impl CopyRequest {
+    /// Whether the layer does not depend on what is below it.
+    pub fn is_independent(&self) -> bool {
+        // BuildKit forgets `--link` beside `--chmod`.
+        self.link && self.chmod.is_none()
+    }
+}
+
 /// The ids of `USER[:GROUP]` in a stage.
 pub(crate) fn owner(text: &[u8], stage: &dyn FileSystem) -> Result<(u64, u64), CopyError> {
     match text {

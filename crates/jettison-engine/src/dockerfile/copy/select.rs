@@ -142,6 +142,11 @@ impl Selection<'_> {
         self.key
     }
 
+    /// What was asked for.
+    pub fn request(&self) -> &CopyRequest {
+        self.request
+    }
+
     /// Whether nothing is copied: every word is a glob that matches nothing.
     pub fn is_empty(&self) -> bool {
         self.parts.iter().all(|part| part.roots.is_empty())
@@ -149,8 +154,7 @@ impl Selection<'_> {
 
     /// Whether the layer does not depend on what is below it.
     pub fn is_independent(&self) -> bool {
-        // BuildKit forgets `--link` beside `--chmod`.
-        self.request.link && self.request.chmod.is_none()
+        self.request.is_independent()
     }
 }
 
