@@ -1,13 +1,16 @@
 //! One function per deed: build, run, verify, inspect, copy; store, transports.
 
+pub mod bake;
 pub mod base;
 pub mod build;
+pub mod buildkit;
 pub mod compare;
 mod context;
 pub mod copy;
 pub mod dockerfile;
 pub mod doctor;
 pub mod exam;
+pub mod export;
 mod files;
 pub mod http;
 pub mod inspect;
@@ -15,6 +18,7 @@ pub mod progress;
 pub mod prove;
 pub mod run;
 mod scratch;
+mod signal;
 pub mod slim;
 pub mod spool;
 pub mod store;

@@ -3,6 +3,7 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::commands::bake::BakeArgs;
 use crate::commands::build::BuildArgs;
 use crate::commands::compare::CompareArgs;
 use crate::commands::completions::CompletionsArgs;
@@ -68,6 +69,7 @@ pub enum Command {
     Inspect(InspectArgs),
     Compare(Box<CompareArgs>),
     Copy(CopyArgs),
+    Bake(BakeArgs),
     Store(StoreArgs),
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),

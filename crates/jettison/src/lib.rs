@@ -17,9 +17,10 @@ mod ui;
 use std::process::ExitCode;
 
 use cli::Command;
+use commands::dockerfile::ProgressMode;
 use commands::{
-    build, compare, completions, copy, doctor, inspect, plan, reference, run, slim, store, verify,
-    why,
+    bake, build, compare, completions, copy, doctor, inspect, plan, reference, run, slim, store,
+    verify, why,
 };
 use jettison_sandbox::shield_own_program;
 use ui::Ui;
@@ -33,7 +34,11 @@ pub fn command() -> clap::Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = cli::parse();
-    let ui = Ui::new(cli.global.quiet);
+    let shown = match &cli.command {
+        Command::Build(args) => args.dockerfile.progress,
+        _ => ProgressMode::Auto,
+    };
+    let ui = Ui::new(cli.global.quiet, shown);
     if matches!(
         cli.command,
         Command::Build(_)
@@ -61,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(args, &cli.global, &ui),
         Command::Compare(args) => compare::compare(args, &cli.global, &ui),
         Command::Copy(args) => copy::copy(args, &cli.global, &ui),
+        Command::Bake(args) => bake::bake(args, &ui),
         Command::Store(args) => store::store(args, &cli.global, &ui),
         Command::Doctor(args) => doctor::doctor(args, &cli.global, &ui),
         Command::Completions(args) => completions::completions(args, &ui),

@@ -5,6 +5,7 @@ use jettison_image::{Healthcheck, ImageConfig, Platform};
 use jettison_recipes::{HealthCheck, LabelFacts, Recipe, Settings, labels};
 
 use super::SettingsError;
+use crate::signal::check_signal;
 
 /// Where the shell of most images looks for programs; docker's default.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -81,21 +82,8 @@ fn working_dir(text: Option<&str>) -> Result<String, SettingsError> {
 }
 
 fn stop_signal(text: &str) -> Result<String, SettingsError> {
-    let name = text.strip_prefix("SIG").unwrap_or(text);
-    let known = name
-        .parse::<u8>()
-        .is_ok_and(|number| (1..=64).contains(&number))
-        || (!name.is_empty()
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"+-".contains(&b)));
-    if !known {
-        return Err(SettingsError::new(
-            "--stop-signal",
-            text,
-            "a signal such as SIGTERM or 15",
-        ));
-    }
+    check_signal(text)
+        .map_err(|_| SettingsError::new("--stop-signal", text, "a signal such as SIGTERM or 15"))?;
     Ok(text.to_owned())
 }
 
@@ -195,7 +183,7 @@ mod tests {
         for error in [
             user("app").map(drop),
             user("1:2:3").map(drop),
-            stop_signal("term").map(drop),
+            stop_signal("SIGNOT").map(drop),
             working_dir(Some("srv")).map(drop),
             duration_ns("30").map(drop),
             duration_ns("s").map(drop),

@@ -15,6 +15,10 @@ use crate::spool::SpoolError;
 use crate::store::StoreError;
 use crate::transport::TransportError;
 
+/// What to do with what only BuildKit has.
+const ELSEWHERE: &str =
+    "--engine buildkit hands the build to a BuildKit and goes on with its result";
+
 /// Why no image came out.
 #[derive(Debug, thiserror::Error)]
 pub enum DockerfileError {
@@ -70,6 +74,15 @@ pub enum DockerfileError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A cache cannot be written.
+    #[error("--cache-to: {place} does not take the steps; the image is built")]
+    Cache {
+        /// Where it should go.
+        place: String,
+        /// Why it does not.
+        #[source]
+        source: TransportError,
+    },
     /// A flag that cannot be.
     #[error("{0}")]
     Flag(String),
@@ -130,6 +143,15 @@ pub enum StepError {
         #[source]
         source: Box<StepError>,
     },
+    /// A base that `--pull` wants from its registry.
+    #[error("{name} cannot be pulled, and --pull wants it from its registry")]
+    Pull {
+        /// The image.
+        name: String,
+        /// Why not.
+        #[source]
+        source: TransportError,
+    },
     /// A file of the context that the ignore file leaves out.
     #[error("\"{path}\": not found: it is in the build context, but {file} leaves it out")]
     Ignored {
@@ -181,9 +203,10 @@ impl DockerfileError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Frontend { .. } => Some("docker buildx build".to_owned()),
+            Self::Cache { .. } => Some("ignore-error=true makes it a warning".to_owned()),
+            Self::Frontend { .. } => Some(ELSEWHERE.to_owned()),
             Self::Step { source, .. } => match &**source {
-                StepError::State(StateError::BuildKit(_)) => Some("docker buildx build".to_owned()),
+                StepError::State(StateError::BuildKit(_)) => Some(ELSEWHERE.to_owned()),
                 StepError::Sandbox(error) => error.hint(),
                 StepError::Unknown { name, stages, .. } => {
                     let stages = match stages.as_slice() {
@@ -193,6 +216,10 @@ impl DockerfileError {
                     let context = format!("--build-context {name}=… names another source");
                     Some(format!("{stages}; {context}"))
                 }
+                StepError::Pull { .. } => Some(
+                    "without --pull the local store and the Docker engine are asked first"
+                        .to_owned(),
+                ),
                 StepError::Ignored { path, file } => {
                     let path = path.trim_start_matches('/');
                     Some(format!("add a line !{path} to {file}"))

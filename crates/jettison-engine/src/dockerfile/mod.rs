@@ -7,12 +7,14 @@
 
 pub mod add;
 mod base;
+mod cache;
 mod content;
 pub mod context;
 pub mod copy;
 mod error;
 mod files;
 mod finish;
+mod handed;
 mod key;
 mod layers;
 mod mounts;
@@ -20,7 +22,6 @@ mod order;
 mod output;
 mod ports;
 mod run;
-mod signal;
 mod snapshots;
 mod source;
 mod stage;
@@ -40,18 +41,24 @@ use jettison_dockerfile::{Tree, parse};
 use jettison_image::{Image, Platform, Timestamp, escape};
 use serde::Serialize;
 
+pub use crate::signal::SignalError;
 pub use base::NamedContext;
+pub use cache::{CacheExport, CacheMode};
 pub use content::FileSystem;
 pub use error::{DockerfileError, StepError};
+pub(crate) use files::LayerFiles;
+pub(crate) use layers::layers_of;
 pub use mounts::Secret;
 pub use ports::PortError;
-pub use signal::SignalError;
 pub use state::StateError;
 pub use tidy::{Tidied, prune};
 
-use stage::Builder;
+use cache::Imported;
+use handed::{Handed, unpacked};
+use stage::{Builder, Stage};
 
 use crate::Context;
+use crate::transport::Location;
 
 /// The largest Dockerfile; BuildKit's own limit is smaller.
 const FILE_BYTES: u64 = 16 << 20;
@@ -79,6 +86,12 @@ pub struct DockerfileRequest {
     pub platform: Option<Platform>,
     /// No step is taken from the cache.
     pub no_cache: bool,
+    /// `--cache-from`: OCI layouts and registries.
+    pub cache_from: Vec<Location>,
+    /// `--cache-to`.
+    pub cache_to: Vec<CacheExport>,
+    /// Bases come from their registries, whatever is here.
+    pub pull: bool,
     /// No RUN has a network.
     pub is_offline: bool,
     /// Variables that every RUN is lent; they reach no image and change no key.
@@ -86,9 +99,12 @@ pub struct DockerfileRequest {
     /// Files of the host that every RUN is lent: where they are, and where it sees them.
     pub lent_files: Vec<(PathBuf, String)>,
     /// Seconds since 1970 that no file of the image is younger than, and at
-    /// which it is dated; by default when the youngest file that the build can
-    /// read was changed.
+    /// which it is dated: the same wherever and after whatever it is built.
     pub epoch: Option<u64>,
+    /// The same where nobody asked for a date; what is known of earlier builds
+    /// keeps theirs. By default when the youngest file that the build can read
+    /// was changed.
+    pub committed: Option<u64>,
 }
 
 /// What came out.
@@ -116,6 +132,15 @@ pub struct StageReport {
     pub cached: usize,
     /// Bytes of its own layers, unpacked.
     pub size_bytes: u64,
+    /// Bytes of its base, unpacked; none where nothing had to read it yet.
+    pub base_bytes: Option<u64>,
+    /// Bytes of it that reach other stages or the image: all of a stage that
+    /// is the target or that others stand on, else what is copied out of it.
+    pub handed_bytes: u64,
+    /// Bytes of it that reach nothing.
+    pub discarded_bytes: Option<u64>,
+    /// A RUN of another stage sees its files.
+    pub is_mounted: bool,
 }
 
 /// The Dockerfile of a directory, where it has one.
@@ -147,7 +172,7 @@ pub fn build(
         error,
     })?;
     let directory = OnceLock::new();
-    let epoch = request.epoch.unwrap_or_else(|| {
+    let epoch = request.epoch.or(request.committed).unwrap_or_else(|| {
         // What cannot be read is said by the step that reads it.
         let opened = source::open_directory(&request.directory, Some(path), context).ok();
         let opened = opened.map(|opened| &**directory.get_or_init(|| Arc::new(opened)));
@@ -160,24 +185,54 @@ pub fn build(
         path,
         tree: &tree,
         graph: &graph,
-        platform,
+        platform: platform.clone(),
         directory,
         sandbox: OnceLock::new(),
         extra: Mutex::default(),
+        handed: Handed::default(),
+        imported: Imported::open(&request.cache_from, &platform, context),
+        steps: Mutex::default(),
         epoch: Timestamp::from_seconds(i64::try_from(epoch).unwrap_or(i64::MAX)),
     };
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut stages = order::each(&graph.needed(graph.target), threads, |node, needed| {
         builder.stage(node, &needed).map(Arc::new)
     })?;
-    stages.extend(builder.into_extra());
+    stages.extend(builder.take_extra());
+    builder.handed.whole(graph.target);
+    let report = |stage: &Arc<Stage>| {
+        let mut report = stage.report.clone();
+        let (base, _) = stage.layers.split_at(stage.base_layers);
+        report.base_bytes = report
+            .base_bytes
+            .or_else(|| unpacked(base, context.store()));
+        builder.handed.report(&mut report);
+        report
+    };
     let built = stages
         .get(&graph.target)
         .ok_or_else(|| DockerfileError::Flag("the target was not built".to_owned()))?;
+    let mut warnings = unused(request, &tree);
+    warnings.extend(builder.imported.take_warnings());
+    for to in &request.cache_to {
+        let steps = builder.steps_of(to.mode);
+        let place = to.place.to_string();
+        match cache::export(&steps, &platform, to, context) {
+            Ok(0) => {}
+            Ok(count) => warnings.push(format!(
+                "--cache-to {place}: {count} steps are not in it, it has as many layers as --limit \
+                 layers allows"
+            )),
+            Err(source) if to.ignore_error => {
+                warnings.push(format!("--cache-to {place}: {source}"))
+            }
+            Err(source) => return Err(DockerfileError::Cache { place, source }),
+        }
+    }
     Ok(DockerfileBuilt {
         image: finish::finish(built, request, epoch, context)?,
-        stages: stages.values().map(|stage| stage.report.clone()).collect(),
-        warnings: unused(request, &tree),
+        stages: stages.values().map(report).collect(),
+        warnings,
     })
 }
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use jettison_dockerfile::graph::GraphStage;
-use jettison_image::{Digest, NewLayer, escape};
+use jettison_image::{Digest, Image, NewLayer, Platform, Reference, escape};
 use jettison_sandbox::Sandbox;
 
 use super::FileSystem;
@@ -40,6 +40,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The number of the stage that it is.
+    pub(crate) fn stage(&self) -> Option<usize> {
+        match self {
+            Self::Layers { stage, .. } => stage.as_ref().map(|stage| stage.report.index),
+            Self::Directory(_) => None,
+        }
+    }
+
     pub(crate) fn files(&self, context: &Context) -> Result<&dyn FileSystem, StepError> {
         let (files, stage, layers) = match self {
             Self::Directory(directory) => return Ok(&**directory),
@@ -101,7 +109,7 @@ impl Builder<'_> {
             }
             NamedContext::Image(location) => location,
         };
-        let image = bring(&location, &self.platform, self.context);
+        let image = self.bring(&location, &self.platform);
         let image = image.map_err(|error| self.unknown(name, error))?;
         let layers = layers_of(&image);
         Ok(Source::Layers {
@@ -116,7 +124,35 @@ impl Builder<'_> {
     /// What a name means that is no stage's: a named context, else an image.
     pub(super) fn meant(&self, name: &str) -> NamedContext {
         let known = named(&self.request.contexts, name).cloned();
-        known.unwrap_or_else(|| NamedContext::Image(Location::Name(name.to_owned())))
+        let meant = known.unwrap_or_else(|| NamedContext::Image(Location::Name(name.to_owned())));
+        match &meant {
+            NamedContext::Image(Location::Name(name)) if self.request.pull => {
+                // What is no reference is refused by whoever opens it.
+                let reference = Reference::parse(name).ok();
+                let registry = |it| NamedContext::Image(Location::Registry(it));
+                reference.map_or(meant, registry)
+            }
+            _ => meant,
+        }
+    }
+
+    /// The image of a location, in the store.
+    pub(super) fn bring(
+        &self,
+        location: &Location,
+        platform: &Platform,
+    ) -> Result<Image, StepError> {
+        match (bring(location, platform, self.context), location) {
+            (Err(StepError::Transport(source)), Location::Registry(reference))
+                if self.request.pull =>
+            {
+                Err(StepError::Pull {
+                    name: reference.familiar(),
+                    source,
+                })
+            }
+            (brought, _) => brought,
+        }
     }
 
     /// Where an image cannot be had, its name may have been meant for a stage's.
@@ -188,10 +224,9 @@ impl Builder<'_> {
     }
 
     /// Such stages.
-    pub(crate) fn into_extra(self) -> BTreeMap<usize, Arc<Stage>> {
-        self.extra
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn take_extra(&self) -> BTreeMap<usize, Arc<Stage>> {
+        let mut held = self.extra.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *held)
     }
 
     /// The build context.

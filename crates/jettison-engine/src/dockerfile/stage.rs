@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use jettison_dockerfile::graph::{Base, Graph, GraphStage};
@@ -12,10 +12,12 @@ use jettison_dockerfile::{Tree, parse};
 use jettison_image::{Digest, History, NewLayer, Platform, Timestamp, escape};
 use jettison_sandbox::Sandbox;
 
-use super::base::{NamedContext, bring, named};
+use super::base::{NamedContext, named};
+use super::cache::{CacheMode, Imported, Step};
 use super::context::Context as Directory;
 use super::error::{DockerfileError, StepError};
 use super::files::LayerFiles;
+use super::handed::{Handed, unpacked};
 use super::key::Key;
 use super::layers::layers_of;
 use super::source::later;
@@ -41,6 +43,12 @@ pub(crate) struct Builder<'a> {
     pub(crate) sandbox: OnceLock<Arc<Sandbox>>,
     /// Stages that nobody knew to be needed: triggers of bases copy from them.
     pub(crate) extra: Mutex<BTreeMap<usize, Arc<Stage>>>,
+    /// Steps of earlier builds, elsewhere.
+    pub(crate) imported: Imported,
+    /// All steps that were done or known.
+    pub(crate) steps: Mutex<Vec<Step>>,
+    /// Who takes what from whom.
+    pub(crate) handed: Handed,
     pub(crate) epoch: Timestamp,
 }
 
@@ -106,6 +114,29 @@ impl Builder<'_> {
         Ok(stage)
     }
 
+    /// The steps for a cache: the target's and what it stands on first.
+    pub(crate) fn steps_of(&self, mode: CacheMode) -> Vec<Step> {
+        let mut chain = vec![self.graph.target];
+        while let Some(node) = chain.last().and_then(|at| self.graph.all.get(*at))
+            && let Base::Stage(below) = &node.base
+        {
+            chain.push(*below);
+        }
+        let held = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut steps, others): (Vec<Step>, Vec<Step>) = held
+            .iter()
+            .cloned()
+            .partition(|step| chain.contains(&step.stage));
+        // Stages are built side by side; the same steps make the same cache.
+        steps.sort_by_key(|step| step.key);
+        if mode == CacheMode::Max {
+            let mut others = others;
+            others.sort_by_key(|step| step.key);
+            steps.extend(others);
+        }
+        steps
+    }
+
     fn at(&self, instruction: &Instruction, source: StepError) -> DockerfileError {
         DockerfileError::Step {
             file: self.file.to_owned(),
@@ -130,17 +161,24 @@ impl Builder<'_> {
             steps: 0,
             cached: 0,
             size_bytes: 0,
+            base_bytes: None,
+            handed_bytes: 0,
+            discarded_bytes: None,
+            is_mounted: false,
         };
         let escape_character = self.tree.escape();
         let name = match &node.base {
             Base::Stage(index) => {
                 let below = needed.get(index).ok_or_else(|| later(*index))?;
+                self.handed.whole(*index);
+                let mut report = report(&below.report.name);
+                report.base_bytes = unpacked(&below.layers, self.context.store());
                 return Ok(Stage {
                     state: State::above(&below.state),
                     layers: below.layers.clone(),
                     base_layers: below.base_layers,
                     key: below.key,
-                    report: report(&below.report.name),
+                    report,
                     files: below.files.clone(),
                     earlier: below.earlier.clone(),
                 });
@@ -178,7 +216,7 @@ impl Builder<'_> {
                 )));
             }
         };
-        let image = bring(&location, &platform, self.context)?;
+        let image = self.bring(&location, &platform)?;
         let layers = layers_of(&image);
         let mut config = image.config.clone();
         if config.layer_history().is_none() {

@@ -2,7 +2,7 @@
 //! the cache where that is known.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jettison_dockerfile::graph::GraphStage;
 use jettison_dockerfile::instruction::CopyFiles;
@@ -12,6 +12,7 @@ use jettison_image::{Digest, NewLayer};
 
 use super::FileSystem;
 use super::add::{self, AddRequest};
+use super::cache::Step;
 use super::copy::{self, CopyRequest, Selection};
 use super::error::StepError;
 use super::key::Key;
@@ -37,7 +38,20 @@ impl Builder<'_> {
         make: impl FnOnce(&Stage) -> Result<Option<NewLayer>, StepError>,
     ) -> Result<(), StepError> {
         let store = self.context.store();
-        let known = recall(store, &key).filter(|_| !self.request.no_cache);
+        let known = match self.request.no_cache {
+            true => None,
+            false => recall(store, &key),
+        };
+        let known = match known {
+            None if !self.request.no_cache => {
+                let imported = self.imported.find(&key, self.context);
+                if let Some(layer) = &imported {
+                    remember(store, &key, layer.as_ref())?;
+                }
+                imported
+            }
+            known => known,
+        };
         let layer = match known {
             Some(layer) => {
                 stage.report.cached += 1;
@@ -49,6 +63,14 @@ impl Builder<'_> {
                 made
             }
         };
+        self.steps
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Step {
+                stage: stage.report.index,
+                key,
+                layer: layer.clone(),
+            });
         stage.report.size_bytes += layer.as_ref().map_or(0, |layer| layer.size_bytes);
         stage.push(key, layer);
         Ok(())
@@ -83,8 +105,14 @@ impl Builder<'_> {
         };
         let request = self.copy_request(stage, files)?;
         if !is_add {
+            let before = stage.layers.len();
             let copied = self.copy_of(stage, &request, &source);
-            return copied.map_err(explained);
+            copied.map_err(explained)?;
+            if let Some(from) = source.stage() {
+                let made = stage.layers.get(before..).unwrap_or_default();
+                made.iter().for_each(|layer| self.handed.layer(from, layer));
+            }
+            return Ok(());
         }
         let checksum = files.checksum.as_ref();
         let request = AddRequest {
@@ -93,7 +121,11 @@ impl Builder<'_> {
             checksum: checksum.map(|word| word.value.clone()),
             unpack: files.unpack,
         };
-        let fetched = add::fetch(&request, self.context.transports.http())?;
+        let fetched = add::fetch(
+            &request,
+            self.context.transports.http(),
+            Some(self.context.store()),
+        )?;
         let selection = add::select(&request, &fetched, source.files(self.context)?);
         let selection = selection.map_err(|error| explained(error.into()))?;
         self.copied(stage, &selection)
@@ -223,7 +255,13 @@ impl Builder<'_> {
         };
         let mounts = Mounts::read(self, &action, &stage.state, |from| match from {
             None => Ok(Source::Directory(self.directory()?)),
-            Some(name) => self.source(name, false, node, needed),
+            Some(name) => {
+                let source = self.source(name, false, node, needed)?;
+                if let Some(stage) = source.stage() {
+                    self.handed.mounted(stage);
+                }
+                Ok(source)
+            }
         })?;
         let run = &stage.state.config.run;
         let variables = stage.state.variables.iter();
@@ -261,9 +299,14 @@ impl Builder<'_> {
         })
     }
 
-    /// Times are in layers, so what bounds them is in the key.
+    /// A date that was asked for is in layers, so it is in the key. One that
+    /// comes of the newest file or the commit is not: every edit would run
+    /// every step anew.
     fn dated(&self, key: Key) -> Digest {
-        key.with(self.epoch.seconds.to_le_bytes()).digest()
+        match self.request.epoch {
+            Some(epoch) => key.with(epoch.to_le_bytes()).digest(),
+            None => key.digest(),
+        }
     }
 }
 

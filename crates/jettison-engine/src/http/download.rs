@@ -16,6 +16,7 @@ pub struct Download {
     source: Source,
     size_bytes: Option<u64>,
     last_modified: Option<String>,
+    tag: Option<String>,
     url: String,
     left_bytes: u64,
     limit_bytes: u64,
@@ -37,6 +38,11 @@ impl Download {
         self.last_modified.as_deref()
     }
 
+    /// What the server promises to change with the content (RFC 9110, 8.8.3).
+    pub(crate) fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
     /// Reads all of it.
     pub fn bytes(mut self) -> Result<Vec<u8>, HttpError> {
         let mut bytes = Vec::new();
@@ -55,14 +61,33 @@ impl HttpClient {
     /// is taken up again where it broke, as long as the server still has the
     /// same content. Reading more than `limit_bytes` fails.
     pub fn get(&self, url: &str, limit_bytes: u64) -> Result<Download, HttpError> {
+        match self.get_unless(url, limit_bytes, None)? {
+            Some(download) => Ok(download),
+            None => Err(HttpError::Url {
+                url: url.to_owned(),
+                problem: "has not changed, which nobody asked".to_owned(),
+            }),
+        }
+    }
+
+    /// The same; none where the content still is the one that bears `tag`.
+    pub(crate) fn get_unless(
+        &self,
+        url: &str,
+        limit_bytes: u64,
+        tag: Option<&str>,
+    ) -> Result<Option<Download>, HttpError> {
         let parsed = Url::parse(url).map_err(|error| HttpError::Url {
             url: url.to_owned(),
             problem: error.to_string(),
         })?;
         if parsed.scheme() == "file" {
-            return local(&parsed, limit_bytes);
+            return local(&parsed, limit_bytes).map(Some);
         }
-        let first = self.get_from(&parsed, 0, None)?;
+        let first = self.get_from(&parsed, 0, None, tag)?;
+        if first.status() == 304 {
+            return Ok(None);
+        }
         let size_bytes = first.content_length();
         let too_long = || HttpError::TooLong {
             url: plain_url(&parsed),
@@ -79,29 +104,35 @@ impl HttpClient {
             .or_else(|| first.header("last-modified"))
             .map(str::to_owned);
         let last_modified = first.header("last-modified").map(str::to_owned);
+        let tag = first.header("etag").map(str::to_owned);
         let (client, again) = (self.clone(), parsed.clone());
-        let reopen = move |offset| client.get_from(&again, offset, Some(same.as_deref()));
+        let reopen = move |offset| client.get_from(&again, offset, Some(same.as_deref()), None);
         let source = Resuming::starting_at(self.options().retry.clone(), first, 0, reopen);
-        Ok(Download {
+        Ok(Some(Download {
             source: Source::Network(Box::new(source)),
             size_bytes,
             last_modified,
+            tag,
             url: plain_url(&parsed),
             left_bytes: limit_bytes,
             limit_bytes,
-        })
+        }))
     }
 
     /// Asks for what follows `offset`; `same` is the validator of the first
-    /// answer once there was one.
+    /// answer once there was one, `unless` that of what is here already.
     fn get_from(
         &self,
         url: &Url,
         offset: u64,
         same: Option<Option<&str>>,
+        unless: Option<&str>,
     ) -> Result<Response, HttpError> {
         let response = until_answered(&self.options().retry, || {
             let mut request = Request::new(Method::GET, url.clone());
+            if let Some(tag) = unless {
+                request = request.header("if-none-match", tag);
+            }
             if offset > 0 {
                 request = request.header("range", format!("bytes={offset}-"));
                 if let Some(Some(same)) = same {
@@ -117,6 +148,7 @@ impl HttpClient {
                 problem: "changed while it was fetched".to_owned(),
             }),
             200 | 206 => Ok(response),
+            304 if unless.is_some() => Ok(response),
             _ => Err(response.into_error()),
         }
     }
@@ -161,6 +193,7 @@ fn local(url: &Url, limit_bytes: u64) -> Result<Download, HttpError> {
         source: Source::File(file),
         size_bytes: Some(size),
         last_modified: None,
+        tag: None,
         url: shown,
         left_bytes: limit_bytes,
         limit_bytes,

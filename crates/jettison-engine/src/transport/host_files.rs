@@ -175,7 +175,7 @@ impl Sink for &HostDirectory {
 }
 
 /// A file that appears under its name when it is finished, and not before.
-pub(super) struct Output {
+pub(crate) struct Output {
     directory: Directory,
     name: String,
     temporary: String,
@@ -185,7 +185,7 @@ pub(super) struct Output {
 impl Output {
     /// Begins a file beside `path`. What is there already is replaced in the
     /// end if it is a regular file, and refused otherwise.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let invalid = |text: &str| io::Error::new(io::ErrorKind::InvalidInput, text.to_owned());
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name
@@ -208,7 +208,7 @@ impl Output {
     }
 
     /// Puts the file in its place.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         let Some(writer) = self.writer.take() else {
             return Ok(());
         };

@@ -27,6 +27,7 @@ pub use daemon::DaemonError;
 pub(crate) use daemon::contexts as docker_contexts;
 pub use environment::Environment;
 pub use error::TransportError;
+pub(crate) use host_files::Output as FileOutput;
 pub use location::{Location, LocationError};
 pub use open::{Opened, Origin};
 pub use registry::{CredentialsError, RegistryError, RegistryOptions};

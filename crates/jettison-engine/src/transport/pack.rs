@@ -1,12 +1,12 @@
 //! Layers for the wire: those that are not packed, as docker's archives and
-//! engines give them, are gzipped once and kept in the store. Config and diff
+//! engines give them, are packed once and kept in the store. Config and diff
 //! ids stay; the same layer becomes the same blob on every machine.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
-use jettison_image::compression::{Compression, Encoder, EncoderOptions};
-use jettison_image::{BlobSource, Descriptor, Digest, Error, Image, open_verified};
+use jettison_image::compression::{Compression, Decoder, Encoder, EncoderOptions};
+use jettison_image::{BlobSource, Descriptor, Digest, Error, Image, LayerBlob};
 
 use super::whole::Whole;
 use super::{TransportError, Transports, parallel};
@@ -21,30 +21,44 @@ impl Transports {
     /// The image with every layer packed, and what was done in a sentence. One
     /// that needs nothing is returned as it is.
     pub(super) fn as_packed(&self, image: &Image) -> Result<(Image, Vec<String>), TransportError> {
-        let mut plain: Vec<&Descriptor> = Vec::new();
-        for layer in &image.layers {
-            let blob = &layer.descriptor;
-            let is_new = plain.iter().all(|other| other.digest != blob.digest);
-            if layer.compression == Compression::None && is_new {
-                plain.push(blob);
+        self.compressed(image, Compression::Gzip, false)
+    }
+
+    /// The image with its plain layers packed as `to`; with `is_forced`, those
+    /// that are packed otherwise too. What was done is said in a sentence. One
+    /// that needs nothing is returned as it is.
+    pub fn compressed(
+        &self,
+        image: &Image,
+        to: Compression,
+        is_forced: bool,
+    ) -> Result<(Image, Vec<String>), TransportError> {
+        let is_stale = |layer: &LayerBlob| {
+            layer.compression != to && (is_forced || layer.compression == Compression::None)
+        };
+        let mut stale: Vec<&LayerBlob> = Vec::new();
+        for layer in image.layers.iter().filter(|layer| is_stale(layer)) {
+            let digest = layer.descriptor.digest;
+            if stale.iter().all(|other| other.descriptor.digest != digest) {
+                stale.push(layer);
             }
         }
-        if plain.is_empty() {
+        if stale.is_empty() {
             return Ok((image.clone(), Vec::new()));
         }
-        parallel::each(&plain, |blob| self.pack(image, blob).map(drop))?;
+        parallel::each(&stale, |layer| self.pack(image, layer, to).map(drop))?;
         let mut manifest = image.manifest.clone();
         for (descriptor, layer) in manifest.layers.iter_mut().zip(&image.layers) {
-            if layer.compression != Compression::None {
+            if !is_stale(layer) {
                 continue;
             }
             // Each is in the store by now.
-            let (digest, size_bytes) = self.pack(image, &layer.descriptor)?;
+            let (digest, size_bytes) = self.pack(image, layer, to)?;
             descriptor.digest = digest;
             descriptor.size_bytes = size_bytes;
             descriptor.media_type = match manifest.schema {
-                jettison_image::Schema::Oci => Compression::Gzip.oci_media_type(),
-                jettison_image::Schema::Docker => Compression::Gzip.docker_media_type(),
+                jettison_image::Schema::Oci => to.oci_media_type(),
+                jettison_image::Schema::Docker => to.docker_media_type(),
             }
             .to_owned();
         }
@@ -55,21 +69,39 @@ impl Transports {
         let bytes = manifest.to_bytes();
         let media_type = manifest.schema.manifest();
         let packed = Image::from_manifest(source, bytes, media_type, &self.limits)?;
+        let came = match stale
+            .iter()
+            .all(|layer| layer.compression == Compression::None)
+        {
+            true => "came unpacked",
+            false => "came packed otherwise",
+        };
         let said = format!(
-            "{} came unpacked and {} gzipped there; config and content are the same, the manifest is {}",
-            match plain.len() {
+            "{} {came} and {} {} there; config and content are the same, the manifest is {}",
+            match stale.len() {
                 1 => "one layer".to_owned(),
                 count => format!("{count} layers"),
             },
-            if plain.len() == 1 { "is" } else { "are" },
+            if stale.len() == 1 { "is" } else { "are" },
+            match to {
+                Compression::Gzip => "gzipped",
+                Compression::Zstd => "packed with zstd",
+                Compression::None => "unpacked",
+            },
             packed.manifest_digest.short()
         );
         Ok((packed, vec![said]))
     }
 
-    /// The gzipped form of a layer, which is in the store afterwards.
-    fn pack(&self, image: &Image, blob: &Descriptor) -> Result<(Digest, u64), TransportError> {
-        let key = format!("{} by {}", blob.digest, env!("CARGO_PKG_VERSION"));
+    /// A layer in another packing, which is in the store afterwards.
+    fn pack(
+        &self,
+        image: &Image,
+        layer: &LayerBlob,
+        to: Compression,
+    ) -> Result<(Digest, u64), TransportError> {
+        let blob = &layer.descriptor;
+        let key = format!("{} {to:?} by {}", blob.digest, env!("CARGO_PKG_VERSION"));
         if let Some(known) = remembered(&self.store, &key) {
             return Ok(known);
         }
@@ -86,19 +118,28 @@ impl Transports {
             path: self.store.path().to_owned(),
             source,
         };
-        let reader = open_verified(&*image.source, blob)?;
-        let mut reader = BufReader::with_capacity(PIECE_BYTES, reader);
-        let options = EncoderOptions::new(Compression::Gzip);
+        let mut packed = BufReader::with_capacity(PIECE_BYTES, image.open_layer(layer)?);
+        let options = EncoderOptions::new(to);
         let writer = self.store.blob_writer()?;
         let mut encoder = Encoder::new(writer, &options).map_err(unwritable)?;
-        loop {
-            let piece = reader.fill_buf().map_err(unreadable)?;
-            let count = piece.len();
-            if count == 0 {
-                break;
+        let mut plain;
+        let reader: &mut dyn Read = match layer.compression {
+            Compression::None => &mut packed,
+            packing => {
+                let decoder = Decoder::new(&mut packed, packing, &self.limits);
+                plain = decoder.map_err(unreadable)?;
+                &mut plain
             }
-            encoder.write_all(piece).map_err(unwritable)?;
-            reader.consume(count);
+        };
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            let count = match reader.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(unreadable(error).into()),
+            };
+            encoder.write_all(&piece[..count]).map_err(unwritable)?;
             item.advance(count as u64);
         }
         let stored = encoder.finish().map_err(unwritable)?.commit()?;

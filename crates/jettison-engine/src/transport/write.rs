@@ -85,29 +85,50 @@ impl Transports {
                 write_oci_layout(&mut sink, &image, &names, index)?;
                 Ok(whole(&image, &names, conversions))
             }
-            Location::OciArchive { path, name } => {
+            Location::OciArchive { path, .. } | Location::DockerArchive { path, .. } => {
                 let host = |source| TransportError::Host {
                     location: destination.to_string(),
                     source,
                 };
+                let mut output = Output::create(path).map_err(host)?;
+                let written = self.write_to(image, destination, further, &mut output)?;
+                output.finish().map_err(host)?;
+                Ok(written)
+            }
+        }
+    }
+
+    /// Writes the archive that a destination means to a stream instead of its
+    /// path; destinations that are no archive cannot be streamed.
+    pub fn write_to(
+        &self,
+        image: &Image,
+        destination: &Location,
+        further: &[Reference],
+        sink: impl Write,
+    ) -> Result<Written, TransportError> {
+        match destination {
+            Location::OciArchive { name, .. } => {
                 let (image, conversions) = self.as_oci(image)?;
-                let mut sink = ArchiveSink::new(Output::create(path).map_err(host)?);
+                let mut sink = ArchiveSink::new(sink);
                 let names = layout_names(name.as_deref(), further);
                 write_oci_layout(&mut sink, &image, &names, None)?;
-                sink.finish()?.finish().map_err(host)?;
+                sink.finish()?;
                 Ok(whole(&image, &names, conversions))
             }
-            Location::DockerArchive { path, name } => {
-                let host = |source| TransportError::Host {
-                    location: destination.to_string(),
-                    source,
-                };
-                let names = names(name.as_deref())?;
-                let mut sink = ArchiveSink::new(Output::create(path).map_err(host)?);
+            Location::DockerArchive { name, .. } => {
+                let own = name.as_deref().map(Reference::parse).transpose()?;
+                let names = own.into_iter().chain(further.iter().cloned());
+                let names: Vec<Reference> = names.map(Reference::with_default_tag).collect();
+                let mut sink = ArchiveSink::new(sink);
                 write_docker_archive(&mut sink, &[(image, &names)], &self.limits)?;
-                sink.finish()?.finish().map_err(host)?;
+                sink.finish()?;
                 Ok(in_docker_form(image, &names))
             }
+            other => Err(TransportError::Destination {
+                location: other.to_string(),
+                problem: "is no archive".to_owned(),
+            }),
         }
     }
 

@@ -42,6 +42,7 @@ use crate::ui::Ui;
 Examples:
   jettison build .
   jettison build . -t shop:1.2 -t shop:latest --probe /health
+  jettison build . --target files -o ./out
   jettison build . -o oci-archive:shop.tar --platform linux/arm64 --allow-unrun
   jettison build . -t registry.example/shop:1.2 --push")]
 pub struct BuildArgs {
@@ -162,13 +163,17 @@ pub struct BuildArgs {
 pub fn build(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
     match args.dockerfile.find(&args.path) {
         Some(file) => dockerfile::build(args, file, global, ui),
-        None => by_recipe(args, global, ui),
+        None => {
+            dockerfile::check(args, false)?;
+            by_recipe(args, global, ui)
+        }
     }
 }
 
 /// Builds, proves, reports, and keeps what is good.
 fn by_recipe(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
     let delivery = Delivery::read(&args.delivery)?;
+    delivery.clear_stdout(args.format.format, ui)?;
     let request = request(args)?;
     let context = settings::context(global, ui)?;
     let built = engine::build(&request, &context).map_err(failure)?;
@@ -176,7 +181,8 @@ fn by_recipe(args: &BuildArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Fai
     let unrun = matches!(built.proof.evidence.isolation, Isolation::NotRun { .. });
     let good = verdict == Verdict::Whole || (unrun && args.allow_unrun);
     let delivered = if good {
-        delivery.carry_out(&built.image, default_name(&built.name), &context, ui)?
+        let name = default_name(&built.name);
+        delivery.carry_out(&built.image, name, args.compression, &context, ui)?
     } else {
         Vec::new()
     };

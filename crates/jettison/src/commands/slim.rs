@@ -103,10 +103,11 @@ pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failu
     let delivery = Delivery::read(&args.delivery)?;
     let complement = args.complement.as_deref().map(Location::parse).transpose();
     let complement = complement.map_err(flag("--complement"))?;
-    let is_packed = delivery.is_packed() || complement.as_ref().is_some_and(Location::is_packed);
-    let compression = match is_packed {
-        true => LayerCompression::default(),
-        false => LayerCompression::None,
+    delivery.clear_stdout(args.format.format, ui)?;
+    let default = args.compression.unwrap_or_default();
+    let compression = match complement.as_ref().is_some_and(Location::is_packed) {
+        true => default,
+        false => delivery.compression(default),
     };
     let compression = args.compression.unwrap_or(compression);
     let request = request(args, complement.is_some(), compression)?;
@@ -125,7 +126,7 @@ pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failu
     let mut attached = Ok(());
     if verdict == Verdict::Whole {
         let name = default_name(&slim_name(&request.image));
-        delivered = delivery.carry_out(&slimmed.image, name, &context, ui)?;
+        delivered = delivery.carry_out(&slimmed.image, name, default, &context, ui)?;
         engine::keep_documents(&slimmed, &context).map_err(failure)?;
         let documents = engine::documents(&slimmed).map_err(failure)?;
         attached = super::delivery::attach(&mut delivered, &documents, &context);

@@ -4,6 +4,7 @@
 use jettison_dockerfile::outline::{Outline, Targets};
 use jettison_engine::dockerfile::{DockerfileBuilt, StageReport};
 use jettison_engine::slim::Slimmed;
+use jettison_image::Image;
 use jettison_plan::{Comparison, Verdict};
 use serde::Serialize;
 
@@ -23,7 +24,10 @@ pub fn text(
     for warning in &built.warnings {
         ui.warn(warning);
     }
-    ui.answer(&stages(&built.stages))?;
+    // BuildKit tells of its stages itself.
+    if !built.stages.is_empty() {
+        ui.answer(&stages(&built.stages))?;
+    }
     match slimmed {
         Some(slimmed) => super::slim::text(slimmed, delivered, ui)?,
         None => super::build::places(delivered, ui)?,
@@ -49,13 +53,24 @@ pub fn text(
     ))
 }
 
+/// For a script: the image's id alone, as `docker build -q` gives it.
+pub fn id(built: &DockerfileBuilt, image: &Image, ui: &Ui) -> Result<(), Failure> {
+    for warning in &built.warnings {
+        ui.warn(warning);
+    }
+    ui.answer(&format!("{}\n", image.manifest.config.digest))
+}
+
 fn stages(stages: &[StageReport]) -> String {
     let mut table = Table::new(&[
         "stage",
         "base",
         ">steps",
         ">from the cache",
+        ">of the base",
         ">its own layers",
+        ">handed on",
+        ">left behind",
     ]);
     for stage in stages {
         table.row([
@@ -63,7 +78,13 @@ fn stages(stages: &[StageReport]) -> String {
             stage.base.clone(),
             stage.steps.to_string(),
             stage.cached.to_string(),
+            stage.base_bytes.map(bytes).unwrap_or_default(),
             bytes(stage.size_bytes),
+            match (stage.handed_bytes, stage.is_mounted) {
+                (0, true) => "mounted".to_owned(),
+                (handed, _) => bytes(handed),
+            },
+            stage.discarded_bytes.map(bytes).unwrap_or_default(),
         ]);
     }
     table.render()

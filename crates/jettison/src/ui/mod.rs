@@ -9,28 +9,44 @@ pub mod units;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+use crate::commands::dockerfile::ProgressMode;
 use crate::failure::Failure;
 
-pub use progress::TerminalProgress;
+pub use progress::{Shows, TerminalProgress};
 pub use table::Table;
 
 /// Where a command's words go.
 pub struct Ui {
     quiet: bool,
     progress: Arc<TerminalProgress>,
+    /// Something else has standard output.
+    is_taken: AtomicBool,
 }
 
 impl Ui {
     /// Talks on standard error unless `quiet`; draws progress on a terminal only.
-    pub fn new(quiet: bool) -> Self {
-        let draws = !quiet && io::stderr().is_terminal();
+    pub fn new(quiet: bool, mode: ProgressMode) -> Self {
+        let quiet = quiet || mode == ProgressMode::Quiet;
+        let shows = match mode {
+            _ if quiet => Shows::Nothing,
+            ProgressMode::Plain => Shows::Lines { with_output: true },
+            _ if io::stderr().is_terminal() => Shows::Drawn,
+            _ => Shows::Lines { with_output: false },
+        };
         Self {
             quiet,
-            progress: Arc::new(TerminalProgress::new(draws)),
+            is_taken: AtomicBool::new(false),
+            progress: Arc::new(TerminalProgress::new(shows)),
         }
+    }
+
+    /// Whether nothing but the answer and errors is wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Where long work reports to.
@@ -41,22 +57,26 @@ impl Ui {
     /// A part of the answer. A reader that went away is not an error.
     pub fn answer(&self, text: &str) -> Result<(), Failure> {
         self.progress.clear();
-        written(
-            io::stdout()
-                .lock()
-                .write_all(escape::lines(text).as_bytes()),
-        )
+        self.write(&escape::lines(text))
     }
 
     /// A part of the answer that is a document.
     pub fn document(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(Failure::new)?;
         self.progress.clear();
-        written(
-            io::stdout()
-                .lock()
-                .write_all((escape::json(text) + "\n").as_bytes()),
-        )
+        self.write(&(escape::json(text) + "\n"))
+    }
+
+    /// From now on the answer goes to standard error: an archive has the other.
+    pub fn leave_stdout(&self) {
+        self.is_taken.store(true, Ordering::Relaxed);
+    }
+
+    fn write(&self, text: &str) -> Result<(), Failure> {
+        written(match self.is_taken.load(Ordering::Relaxed) {
+            true => io::stderr().lock().write_all(text.as_bytes()),
+            false => io::stdout().lock().write_all(text.as_bytes()),
+        })
     }
 
     /// A line of talk.

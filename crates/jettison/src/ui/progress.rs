@@ -3,6 +3,8 @@
 //! the end of a large item is said in one line.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,17 +19,37 @@ const BYTES: &str =
 /// Nothing is drawn before the first tick: short work leaves no trace.
 const TICK: Duration = Duration::from_millis(500);
 
+/// What of the work is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// Nothing.
+    Nothing,
+    /// What is worth a line, with what programs write meanwhile or without.
+    Lines {
+        /// With it.
+        with_output: bool,
+    },
+    /// Everything, on a terminal.
+    Drawn,
+}
+
 /// Draws what long work reports.
 pub struct TerminalProgress {
+    shows: Shows,
     bars: Option<MultiProgress>,
+    /// The number of the next item that says something.
+    next: Arc<AtomicUsize>,
 }
 
 impl TerminalProgress {
-    /// `draws`: standard error is a terminal and the person wants to see it.
-    pub fn new(draws: bool) -> Self {
-        let bars =
-            draws.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        Self { bars }
+    /// Draws on standard error, or writes lines there.
+    pub fn new(shows: Shows) -> Self {
+        let draw = || MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        Self {
+            shows,
+            bars: (shows == Shows::Drawn).then(draw),
+            next: Arc::new(AtomicUsize::new(1)),
+        }
     }
 
     /// Prints a finished line above whatever is being drawn. A standard error
@@ -49,6 +71,13 @@ impl TerminalProgress {
 
 impl Progress for TerminalProgress {
     fn begin(&self, what: &str, total_bytes: Option<u64>) -> Box<dyn ProgressItem> {
+        if self.shows == (Shows::Lines { with_output: true }) {
+            return Box::new(Lines {
+                what: escape::line(what).into_owned(),
+                number: OnceLock::new(),
+                next: Arc::clone(&self.next),
+            });
+        }
         let Some(bars) = &self.bars else {
             return Box::new(Item(ProgressBar::hidden()));
         };
@@ -64,7 +93,30 @@ impl Progress for TerminalProgress {
     }
 
     fn note(&self, text: &str) {
-        self.line(&escape::lines(text));
+        if self.shows != Shows::Nothing {
+            self.line(&escape::lines(text));
+        }
+    }
+}
+
+/// An item whose every word is a line, under a number that its first one tells.
+struct Lines {
+    what: String,
+    number: OnceLock<usize>,
+    next: Arc<AtomicUsize>,
+}
+
+impl ProgressItem for Lines {
+    fn advance(&self, _bytes: u64) {}
+
+    fn say(&self, text: &str) {
+        let number = self.number.get_or_init(|| {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            drop(writeln!(io::stderr().lock(), "#{number} {}", self.what));
+            number
+        });
+        let text = escape::line(text);
+        drop(writeln!(io::stderr().lock(), "#{number} {text}"));
     }
 }
 

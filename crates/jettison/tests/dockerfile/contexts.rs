@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::support::{Bench, last_layer, output, ran};
+use crate::support::{Bench, document, last_layer, output, ran};
 
 const SIZE: usize = 3 << 20;
 
@@ -54,6 +54,30 @@ fn two_stores_make_the_same_digest() {
     let dated = build("one", Some("1600000000"));
     assert_ne!(first, dated);
     assert_eq!(dated, build("two", Some("1600000000")));
+}
+
+#[test]
+fn a_new_file_leaves_earlier_steps_alone() {
+    let Some(bench) = Bench::root() else { return };
+    bench.dockerfile("FROM base\nRUN date > /when\nCOPY text /\nRUN true\n");
+    let build = |text: &str, epoch: Option<&str>| {
+        bench.file("text", text);
+        // The newest file is what an image is dated by where nobody says a date.
+        let file = File::options().write(true).open(bench.path("app/text"));
+        let time = UNIX_EPOCH + Duration::from_secs(1_900_000_000 + text.len() as u64);
+        file.unwrap().set_modified(time).unwrap();
+        let mut command = bench.command(&["--no-slim", "--format", "json"]);
+        match epoch {
+            Some(epoch) => command.env("SOURCE_DATE_EPOCH", epoch),
+            None => command.env_remove("SOURCE_DATE_EPOCH"),
+        };
+        document(&mut command)["stages"][0]["cached"].clone()
+    };
+    assert_eq!(build("one", None), 0);
+    assert_eq!(build("three", None), 1);
+    assert_eq!(build("three", None), 3);
+    assert_eq!(build("three", Some("1600000000")), 0);
+    assert_eq!(build("three", Some("1600000001")), 0);
 }
 
 /// Builds again and again while `change` works on `/big`: each build says the

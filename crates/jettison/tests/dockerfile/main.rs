@@ -7,8 +7,12 @@
     reason = "a test that could not run says so aloud"
 )]
 
+mod add_url;
 mod at_once;
+mod buildkit;
+mod cache;
 mod contexts;
+mod delivered;
 mod killed;
 mod outputs;
 mod room;

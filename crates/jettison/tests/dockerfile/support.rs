@@ -381,7 +381,7 @@ fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// True when the program is there; says so aloud when not.
-fn have(program: &str) -> bool {
+pub(crate) fn have(program: &str) -> bool {
     let found = find(program).is_some();
     if !found {
         println!("skipped: no {program} on the PATH");

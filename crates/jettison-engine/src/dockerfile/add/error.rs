@@ -7,6 +7,7 @@ use jettison_image::{Error, escape};
 use crate::dockerfile::context::ContextError;
 use crate::dockerfile::copy::CopyError;
 use crate::http::HttpError;
+use crate::store::StoreError;
 
 /// Why an ADD cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,9 @@ pub enum AddError {
     /// The server said no.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// What was fetched cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// There is no git.
     #[error("{what} needs git, which is not installed")]
     NoGit {

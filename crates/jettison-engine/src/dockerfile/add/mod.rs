@@ -4,6 +4,7 @@
 mod archive;
 mod error;
 mod git;
+mod known;
 mod source;
 mod url;
 
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use super::FileSystem;
 use super::copy::{self, CopyRequest, Selection};
 use crate::http::HttpClient;
+use crate::store::Store;
 
 pub use error::AddError;
 
@@ -19,6 +21,7 @@ pub(crate) use archive::Archive;
 pub(crate) use source::is_remote;
 
 use git::Checkout;
+use known::Known;
 use source::Source;
 use url::RemoteFile;
 
@@ -50,7 +53,12 @@ enum Remote {
 }
 
 /// Fetches what is behind URLs and in git repositories.
-pub fn fetch(request: &AddRequest, http: &HttpClient) -> Result<Fetched, AddError> {
+/// What a store has of them already is asked about and not fetched again.
+pub fn fetch(
+    request: &AddRequest,
+    http: &HttpClient,
+    store: Option<&Store>,
+) -> Result<Fetched, AddError> {
     let checksum = request.checksum.as_deref();
     if checksum.is_some() {
         let [only] = request.copy.sources.as_slice() else {
@@ -74,7 +82,8 @@ pub fn fetch(request: &AddRequest, http: &HttpClient) -> Result<Fetched, AddErro
             Source::Local => return Ok(None),
             Source::Url(url) => {
                 let limits = &request.copy.limits;
-                Remote::File(RemoteFile::fetch(http, &url, checksum, &scratch, limits)?)
+                let known = Known { store, url: &url };
+                Remote::File(RemoteFile::fetch(http, &known, checksum, &scratch, limits)?)
             }
             Source::Repository(repository) => Remote::Repository(repository.check_out(
                 request.keep_git_dir,

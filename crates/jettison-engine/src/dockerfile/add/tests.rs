@@ -74,7 +74,7 @@ fn add(request: &AddRequest) -> Result<(Vec<String>, String), String> {
     };
     let empty = tempfile::tempdir().expect("a directory");
     let context = Context::open(empty.path(), None, None, &Limits::default()).expect("a context");
-    let fetched = fetch(request, &http()).map_err(|error| told(&error))?;
+    let fetched = fetch(request, &http(), None).map_err(|error| told(&error))?;
     let selection = select(request, &fetched, &context).map_err(|error| told(&error))?;
     let plan = selection.plan(None).map_err(|error| told(&error))?;
     let row = |entry: &jettison_image::Entry| {

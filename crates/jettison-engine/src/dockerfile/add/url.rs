@@ -13,8 +13,9 @@ use url::Url;
 
 use super::AddError;
 use super::archive::Stretch;
+use super::known::{Known, KnownFile, strong};
 use crate::dockerfile::FileSystem;
-use crate::http::HttpClient;
+use crate::http::{Download, HttpClient};
 
 /// What BuildKit calls what has no name.
 const UNNAMED: &[u8] = b"__unnamed__";
@@ -29,56 +30,58 @@ pub(super) struct RemoteFile {
 }
 
 impl RemoteFile {
+    /// Fetches the file, unless what the store has of it still holds. What
+    /// has the wanted checksum needs nobody's word.
     pub(super) fn fetch(
         http: &HttpClient,
-        url: &Url,
+        known: &Known<'_>,
         checksum: Option<&[u8]>,
         scratch: &Path,
         limits: &Limits,
     ) -> Result<Self, AddError> {
+        let url = known.url;
         let expected = checksum.map(parse_checksum).transpose()?;
-        let written = |source| AddError::Scratch {
-            path: scratch.to_owned(),
-            source,
+        let earlier = known.recall();
+        let file = match earlier {
+            Some((file, content)) if expected == Some(file.digest) => (file, content),
+            earlier => {
+                let tag = earlier.as_ref().and_then(|(file, _)| file.tag.clone());
+                let tag = tag.filter(|_| expected.is_none());
+                let download = http.get_unless(url.as_str(), limits.unpacked_bytes, tag.as_deref());
+                match (download?, earlier) {
+                    (None, Some(same)) => same,
+                    (None, None) => return Err(unasked(url)),
+                    (Some(download), _) => download_into(download, known, scratch)?,
+                }
+            }
         };
-        let mut download = http.get(url.as_str(), limits.unpacked_bytes)?;
-        let mtime = download.last_modified().and_then(seconds).unwrap_or(0);
-        let mut content = Sha256Writer::new(tempfile::tempfile_in(scratch).map_err(written)?);
-        let mut shown = url.clone();
-        shown.set_query(None);
-        // These fail for URLs that cannot have credentials, which then have none.
-        let _ = (shown.set_username(""), shown.set_password(None));
-        let mut buffer = vec![0; 128 << 10];
-        loop {
-            let count = match download.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::read(shown.to_string(), error).into()),
-            };
-            content.write_all(&buffer[..count]).map_err(written)?;
-        }
-        let (content, digest, size_bytes) = content.finish();
-        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+        let (file, content) = file;
+        if let Some(expected) = expected.filter(|expected| *expected != file.digest) {
             return Err(AddError::Mismatch {
-                what: shown.to_string(),
-                found: digest.to_string(),
+                what: shown(url),
+                found: file.digest.to_string(),
                 expected: expected.to_string(),
             });
         }
+        let mtime = file.last_modified.as_deref().and_then(seconds);
+        let size_bytes = file.size_bytes;
         let name = file_name(url);
         let entry = Entry {
             path: ImagePath::new(&name)
-                .map_err(|error| Error::malformed(shown.to_string(), error.to_string()))?,
+                .map_err(|error| Error::malformed(shown(url), error.to_string()))?,
             kind: EntryKind::File { size_bytes },
             metadata: Metadata {
                 mode: 0o600,
-                mtime: Timestamp::from_seconds(mtime),
+                mtime: Timestamp::from_seconds(mtime.unwrap_or(0)),
                 ..Metadata::default()
             },
         };
         let mut index = LayerIndexBuilder::new(Arc::new(Budget::new(limits)));
-        index.push(&entry, 0, Some(ContentHash::Sha256(*digest.as_bytes())))?;
+        index.push(
+            &entry,
+            0,
+            Some(ContentHash::Sha256(*file.digest.as_bytes())),
+        )?;
         let tree = Tree::merge(vec![Arc::new(index.finish())], limits)?;
         Ok(Self {
             name,
@@ -91,6 +94,76 @@ impl RemoteFile {
     pub(super) fn name(&self) -> &[u8] {
         &self.name
     }
+}
+
+/// Reads a file into the store, or beside it where there is none.
+fn download_into(
+    mut download: Download,
+    known: &Known<'_>,
+    scratch: &Path,
+) -> Result<(KnownFile, File), AddError> {
+    let written = |source| AddError::Scratch {
+        path: scratch.to_owned(),
+        source,
+    };
+    let last_modified = download.last_modified().map(str::to_owned);
+    let tag = strong(download.tag());
+    let Some(store) = known.store else {
+        let content = tempfile::tempfile_in(scratch).map_err(written)?;
+        let mut content = Sha256Writer::new(content);
+        copy(&mut download, &mut content, known.url, written)?;
+        let (content, digest, size_bytes) = content.finish();
+        let file = KnownFile {
+            digest,
+            size_bytes,
+            last_modified,
+            tag,
+        };
+        return Ok((file, content));
+    };
+    let mut blob = store.blob_writer()?;
+    copy(&mut download, &mut blob, known.url, written)?;
+    let stored = blob.commit()?;
+    let file = KnownFile {
+        digest: stored.digest,
+        size_bytes: stored.size_bytes,
+        last_modified,
+        tag,
+    };
+    known.remember(&file)?;
+    Ok((file, store.open_blob_file(&stored.digest)?))
+}
+
+fn copy(
+    download: &mut Download,
+    sink: &mut dyn Write,
+    url: &Url,
+    written: impl Fn(io::Error) -> AddError,
+) -> Result<(), AddError> {
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        let count = match download.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::read(shown(url), error).into()),
+        };
+        sink.write_all(&buffer[..count]).map_err(&written)?;
+    }
+}
+
+fn unasked(url: &Url) -> AddError {
+    let problem = "the server says that nothing changed, and nobody asked".to_owned();
+    Error::malformed(shown(url), problem).into()
+}
+
+/// A URL without what may be secret in it.
+fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    // These fail for URLs that cannot have credentials, which then have none.
+    let _ = (shown.set_username(""), shown.set_password(None));
+    shown.to_string()
 }
 
 impl FileSystem for RemoteFile {

@@ -17,7 +17,7 @@ use jettison_image::{Healthcheck, History, ImageConfig, Platform};
 pub(crate) use run::RunAction;
 
 use super::ports::{PortError, ports};
-use super::signal::{SignalError, check_signal};
+use crate::signal::{SignalError, check_signal};
 
 /// docker's default.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -17,6 +17,14 @@ pub struct DockerfileArgs {
     #[arg(long, conflicts_with = "file")]
     pub recipe: bool,
 
+    /// Say who executes the Dockerfile: this program, or a BuildKit
+    #[arg(long, value_enum, value_name = "ENGINE", default_value_t)]
+    pub engine: EngineChoice,
+
+    /// Use this BuildKit: a name that buildx knows, or an address for buildctl
+    #[arg(long, value_name = "NAME|ADDRESS")]
+    pub builder: Option<String>,
+
     /// Build this stage instead of the last
     #[arg(long, value_name = "STAGE")]
     pub target: Option<String>,
@@ -38,9 +46,31 @@ pub struct DockerfileArgs {
     #[arg(long, value_name = "ID[=SOCKET]")]
     pub ssh: Vec<String>,
 
+    /// Take bases from their registries, whatever is in the local store and
+    /// the Docker engine
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true"
+    )]
+    pub pull: bool,
+
     /// Run every step anew
     #[arg(long)]
     pub no_cache: bool,
+
+    /// Take steps that are known there: type=local,src=DIR or
+    /// type=registry,ref=REF; several times
+    #[arg(long, value_name = "CACHE")]
+    pub cache_from: Vec<String>,
+
+    /// Keep the steps there too: type=local,dest=DIR or type=registry,ref=REF,
+    /// mode=max (all stages) or min (what is in the image); several times
+    #[arg(long, value_name = "CACHE")]
+    pub cache_to: Vec<String>,
 
     /// Network of RUN steps
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
@@ -64,9 +94,27 @@ pub struct DockerfileArgs {
     #[arg(long, value_name = "FILE")]
     pub iidfile: Option<PathBuf>,
 
+    /// Write what became of the image to FILE, as JSON under buildx's keys
+    #[arg(long, value_name = "FILE")]
+    pub metadata_file: Option<PathBuf>,
+
+    /// Show progress so
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub progress: ProgressMode,
+
     /// Build nothing: say which targets the file has, or what one asks for
     #[arg(long, value_enum, value_name = "METHOD")]
     pub call: Option<Call>,
+}
+
+/// Who executes a Dockerfile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum EngineChoice {
+    /// This program, without a daemon
+    #[default]
+    Embedded,
+    /// docker buildx, else buildctl, else the builder of dockerd
+    Buildkit,
 }
 
 /// What `--call` asks for.
@@ -76,6 +124,24 @@ pub enum Call {
     Targets,
     /// Stages, arguments, secrets of one target
     Outline,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ProgressMode {
+    /// Drawn on a terminal, one line a step elsewhere
+    #[default]
+    Auto,
+    /// One line a step, and every line that a RUN writes
+    Plain,
+    /// Drawn, or refused where standard error is no terminal
+    Tty,
+    /// Not at all, as --quiet
+    #[value(alias = "none")]
+    Quiet,
+    /// Not here: --format json gives the result as a document
+    #[value(hide = true)]
+    Rawjson,
 }
 
 /// The network of RUN steps.

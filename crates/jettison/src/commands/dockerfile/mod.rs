@@ -1,22 +1,26 @@
 //! `jettison build` where there is a Dockerfile: execute, slim, prove, deliver.
 
 mod args;
+mod cache;
+mod engine;
 mod handed;
+mod metadata;
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use jettison_dockerfile::{outline, parse};
 use jettison_engine::Context;
 use jettison_engine::dockerfile::{
-    self as engine, DockerfileBuilt, DockerfileError, DockerfileRequest, NamedContext,
+    self as deeds, DockerfileBuilt, DockerfileError, DockerfileRequest, NamedContext,
 };
 use jettison_engine::slim::{self, SlimError, SlimRequest, Slimmed};
 use jettison_engine::transport::Location;
 use jettison_image::Image;
 use jettison_plan::{Grain, Verdict};
 
-use super::build::{BuildArgs, LayerCompression, source_date_epoch};
+use super::build::{BuildArgs, source_date_epoch};
 use super::delivery::{Delivery, default_name};
 use super::shared::{ExamArgs, Format, GlobalArgs};
 use super::words::{self, flag};
@@ -26,8 +30,9 @@ use crate::failure::Failure;
 use crate::report;
 use crate::settings;
 use crate::ui::Ui;
-pub use args::DockerfileArgs;
-use args::{Call, NetworkMode};
+use args::{Call, EngineChoice, NetworkMode};
+pub use args::{DockerfileArgs, ProgressMode};
+pub use engine::check;
 use handed::{agent, build_args, lent, secret};
 
 /// Executes, slims, reports, and delivers.
@@ -40,12 +45,26 @@ pub fn build(
     if let Some(call) = args.dockerfile.call {
         return describe(args, &file, call, ui);
     }
+    check(args, true)?;
+    if args.dockerfile.engine == EngineChoice::Embedded {
+        check_progress(args.dockerfile.progress)?;
+    }
     let delivery = Delivery::read(&args.delivery)?;
-    let request = request(args, &file)?;
+    delivery.clear_stdout(args.format.format, ui)?;
+    let built_by = match args.dockerfile.engine {
+        EngineChoice::Embedded => Some(request(args, &file)?),
+        EngineChoice::Buildkit => None,
+    };
     let context = settings::context(global, ui)?;
     ui.say(&format!("building {}", file.display()));
-    let built = engine::build(&request, &context).map_err(failure)?;
-    let slimmed = match args.dockerfile.no_slim {
+    let built = match &built_by {
+        Some(request) => deeds::build(request, &context).map_err(failure)?,
+        None => engine::built(args, &file, &context, ui)?,
+    };
+    // Whoever asks for files means all of them.
+    let no_slim =
+        args.dockerfile.no_slim || (delivery.is_files_only() && !args.dockerfile.require_slim);
+    let slimmed = match no_slim {
         true => None,
         false => slimmed(args, &built.image, &delivery, &context, ui)?,
     };
@@ -57,7 +76,7 @@ pub fn build(
     let mut attached = Ok(());
     if !refused {
         let name = default_name(&name_of(&args.path));
-        delivered = delivery.carry_out(image, name, &context, ui)?;
+        delivered = delivery.carry_out(image, name, args.compression, &context, ui)?;
         if let Some(small) = small {
             slim::keep_documents(small, &context).map_err(slim_command::failure)?;
             let documents = slim::documents(small).map_err(slim_command::failure)?;
@@ -66,8 +85,18 @@ pub fn build(
         if let Some(path) = &args.dockerfile.iidfile {
             words::write(path, image.manifest.config.digest.to_string().as_bytes())?;
         }
+        if let Some(path) = &args.dockerfile.metadata_file {
+            let document = metadata::document(image, &delivered, &delivery.all_names());
+            words::write(
+                path,
+                &serde_json::to_vec_pretty(&document).map_err(Failure::new)?,
+            )?;
+        }
     }
     match args.format.format {
+        Format::Text if ui.is_quiet() && !refused => {
+            report::dockerfile::id(&built, image, ui)?;
+        }
         Format::Text => report::dockerfile::text(&built, slimmed.as_ref(), &delivered, ui)?,
         Format::Json => report::dockerfile::json(&built, slimmed.as_ref(), &delivered, ui)?,
     }
@@ -76,6 +105,23 @@ pub fn build(
         (true, None) => Exit::CouldNotTell,
         (false, _) => Exit::Fine,
     })
+}
+
+/// What cannot be shown is said before anything is done.
+fn check_progress(mode: ProgressMode) -> Result<(), Failure> {
+    match mode {
+        ProgressMode::Tty if !std::io::stderr().is_terminal() => Err(Failure::new(
+            "--progress tty: standard error is no terminal",
+        )
+        .with_hint("--progress plain goes anywhere")),
+        ProgressMode::Rawjson => Err(Failure::new(
+            "--progress rawjson: progress is for people here",
+        )
+        .with_hint(
+            "--format json gives the result as a document, --metadata-file writes buildx's",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The small image and how it answered; none where it could not be found out,
@@ -92,10 +138,7 @@ fn slimmed(
         surroundings: args.surroundings.clone(),
         ..ExamArgs::default()
     })?;
-    let compression = match delivery.is_packed() {
-        true => args.compression,
-        false => LayerCompression::None,
-    };
+    let compression = delivery.compression(args.compression);
     let request = SlimRequest {
         image: Location::Name(String::new()),
         platform: None,
@@ -163,14 +206,23 @@ fn request(args: &BuildArgs, file: &Path) -> Result<DockerfileRequest, Failure> 
             .map(str::parse)
             .transpose()
             .map_err(flag("--platform"))?,
+        cache_from: words
+            .cache_from
+            .iter()
+            .map(|text| cache::from(text))
+            .collect::<Result<_, _>>()?,
+        cache_to: words
+            .cache_to
+            .iter()
+            .map(|text| cache::to(text, args.compression.into()))
+            .collect::<Result<_, _>>()?,
         no_cache: words.no_cache,
+        pull: words.pull,
         is_offline: words.network == NetworkMode::None,
         lent,
         lent_files,
-        epoch: match source_date_epoch()? {
-            Some(epoch) => Some(epoch),
-            None => engine::committed(&args.path),
-        },
+        epoch: source_date_epoch()?,
+        committed: deeds::committed(&args.path),
     })
 }
 

@@ -1,4 +1,4 @@
-//! STOPSIGNAL: a number, or a name with or without `SIG` (moby/sys/signal).
+//! The signal that stops an image: a number, or a name with or without `SIG` (moby/sys/signal).
 
 /// A signal that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

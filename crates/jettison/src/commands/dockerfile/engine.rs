@@ -1,0 +1,94 @@
+//! `--engine buildkit`: another executes the Dockerfile, the rest goes on here.
+
+use std::path::Path;
+
+use jettison_engine::Context;
+use jettison_engine::buildkit::{self, BuildKitError, BuildKitRequest};
+use jettison_engine::dockerfile::DockerfileBuilt;
+
+use super::args::{EngineChoice, NetworkMode, ProgressMode};
+use super::handed::build_args;
+use crate::commands::build::{BuildArgs, source_date_epoch};
+use crate::commands::words::platform;
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// What only one of the engines knows is refused for the other.
+pub fn check(args: &BuildArgs, has_dockerfile: bool) -> Result<(), Failure> {
+    let words = &args.dockerfile;
+    match words.engine {
+        EngineChoice::Buildkit if !has_dockerfile => Err(Failure::new(
+            "--engine buildkit executes a Dockerfile, and there is none",
+        )
+        .with_hint("-f names one; a recipe is compiled here")),
+        EngineChoice::Embedded if words.builder.is_some() => Err(Failure::new(
+            "--builder names a BuildKit, and the embedded engine builds",
+        )
+        .with_hint("add --engine buildkit")),
+        EngineChoice::Buildkit if words.trust_host_ca => Err(Failure::new(
+            "--trust-host-ca lends files of this machine, which BuildKit does not take",
+        )
+        .with_hint("hand them over with --secret id=ca,src=FILE")),
+        _ => Ok(()),
+    }
+}
+
+/// The image as BuildKit makes it.
+pub(super) fn built(
+    args: &BuildArgs,
+    file: &Path,
+    context: &Context,
+    ui: &Ui,
+) -> Result<DockerfileBuilt, Failure> {
+    let words = &args.dockerfile;
+    let pair = |label: &String| match label.split_once('=') {
+        Some((key, value)) => (key.to_owned(), value.to_owned()),
+        None => (label.clone(), String::new()),
+    };
+    let request = BuildKitRequest {
+        directory: args.path.clone(),
+        file: file.to_owned(),
+        target: words.target.clone(),
+        build_args: build_args(&words.build_arg),
+        contexts: words.build_context.clone(),
+        secrets: words.secret.clone(),
+        ssh: words.ssh.clone(),
+        labels: args.label.iter().map(pair).collect(),
+        platform: platform(args.platform.as_deref())?,
+        no_cache: words.no_cache,
+        pull: words.pull,
+        network: match words.network {
+            NetworkMode::Default => None,
+            NetworkMode::Host => Some("host"),
+            NetworkMode::None => Some("none"),
+        },
+        cache_from: words.cache_from.clone(),
+        cache_to: words.cache_to.clone(),
+        progress: match words.progress {
+            ProgressMode::Auto => None,
+            ProgressMode::Plain => Some("plain"),
+            ProgressMode::Tty => Some("tty"),
+            ProgressMode::Quiet => Some("quiet"),
+            ProgressMode::Rawjson => Some("rawjson"),
+        },
+        builder: words.builder.clone(),
+        compression: args.compression.into(),
+        epoch: source_date_epoch()?,
+    };
+    let (image, builder) = buildkit::build(&request, ui.is_quiet(), context).map_err(failure)?;
+    ui.say(&format!("built by {}", builder.name()));
+    Ok(DockerfileBuilt {
+        image,
+        stages: Vec::new(),
+        warnings: Vec::new(),
+    })
+}
+
+fn failure(error: BuildKitError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
