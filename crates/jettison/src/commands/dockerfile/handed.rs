@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use jettison_engine::dockerfile::Secret;
 
+use crate::commands::csv;
 use crate::failure::Failure;
 use crate::settings::variable;
 
@@ -24,7 +25,7 @@ pub(super) fn build_args(words: &[String]) -> BTreeMap<String, Vec<u8>> {
 pub(super) fn secret(text: &str) -> Result<(String, Secret), Failure> {
     let wrong = |problem: &str| Failure::new(format!("--secret: `{text}` {problem}"));
     let (mut id, mut file, mut env) = (None, None, None);
-    for field in text.split(',') {
+    for field in csv::split(text).map_err(wrong)? {
         match field.split_once('=') {
             Some(("id", value)) => id = Some(value.to_owned()),
             Some(("src" | "source", value)) => file = Some(value.to_owned()),
@@ -121,6 +122,10 @@ mod tests {
         let text = format!("type=file,id=a,src={}", path.display());
         let (id, secret) = super::secret(&text).expect("a secret");
         assert_eq!((id.as_str(), secret), ("a", Secret(vec![0xff, 0])));
+        let quoted = scratch.path().join("a,b");
+        std::fs::write(&quoted, "x").expect("room");
+        let text = format!("id=a,\"src={}\"", quoted.display());
+        assert!(super::secret(&text).is_ok(), "{text}");
         for wrong in ["", "a", "src=/x", "id=a,src=/is/not/there", "id=a,what=b"] {
             assert!(super::secret(wrong).is_err(), "{wrong}");
         }
