@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use rustix::process::Pid;
 
 use super::Supervisor;
+use super::diagnostics::Diagnostics;
 use super::reap::descendants;
 use crate::listener::Listener;
 use crate::spec::Network;
@@ -16,13 +17,15 @@ const LISTEN: &str = "0A";
 
 impl Supervisor<'_> {
     /// The ports, sorted.
-    pub(crate) fn listeners(&self, container: u64) -> Result<Vec<Listener>, Failure> {
-        let contained = self.containers.get(&container).ok_or_else(Failure::ended)?;
+    pub(crate) fn listeners(&mut self, container: u64) -> Result<Vec<Listener>, Failure> {
+        let has_namespaces = self.tier().has_namespaces();
+        let contained = self.containers.get_mut(&container);
+        let contained = contained.ok_or_else(Failure::ended)?;
         let Some(pid) = contained.pid else {
             return Ok(Vec::new());
         };
         // In a network of its own every socket is the container's.
-        let shared = contained.request.network == Network::Host || !self.tier().has_namespaces();
+        let shared = contained.request.network == Network::Host || !has_namespaces;
         let own = shared.then(|| {
             let mut all = descendants(pid);
             all.push(pid);
@@ -30,16 +33,32 @@ impl Supervisor<'_> {
                 .flat_map(socket_inodes)
                 .collect::<HashSet<u64>>()
         });
-        let mut found = BTreeSet::new();
-        for table in ["tcp", "tcp6"] {
-            let path = format!("/proc/{}/net/{table}", pid.as_raw_nonzero());
-            let text = std::fs::read_to_string(path).unwrap_or_default();
-            let rows = text.lines().skip(1).filter_map(listening);
-            let ours = rows.filter(|(_, inode)| own.as_ref().is_none_or(|own| own.contains(inode)));
-            found.extend(ours.map(|(listener, _)| listener));
+        if contained.diagnostics.is_none() {
+            contained.diagnostics = match has_namespaces {
+                true => Diagnostics::of(pid).ok(),
+                false => Diagnostics::of_ours().ok(),
+            };
         }
+        let asked = contained.diagnostics.as_ref();
+        let asked = asked.and_then(|sockets| sockets.listening().ok());
+        let all = asked.unwrap_or_else(|| read_tables(pid));
+        let ours = all
+            .into_iter()
+            .filter(|(_, inode)| own.as_ref().is_none_or(|own| own.contains(inode)));
+        let found: BTreeSet<Listener> = ours.map(|(listener, _)| listener).collect();
         Ok(found.into_iter().collect())
     }
+}
+
+/// The same where the kernel does not answer.
+fn read_tables(pid: Pid) -> Vec<(Listener, u64)> {
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let path = format!("/proc/{}/net/{table}", pid.as_raw_nonzero());
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        found.extend(text.lines().skip(1).filter_map(listening));
+    }
+    found
 }
 
 /// A row of `/proc/net/tcp` (proc_net_tcp.rst): local address and port in

@@ -5,6 +5,7 @@
 //! once when the library's process is gone; then it ends, and its pid, mount
 //! and network namespaces end with it.
 
+mod diagnostics;
 pub(crate) mod enter;
 mod listeners;
 pub(crate) mod netlink;

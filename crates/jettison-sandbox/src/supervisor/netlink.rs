@@ -157,7 +157,8 @@ impl Changes {
     }
 }
 
-fn next_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+/// The message at the beginning: its kind, its body, and what follows.
+pub(super) fn next_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let length = u32::from_ne_bytes(*bytes.first_chunk::<4>()?) as usize;
     let kind = u16::from_ne_bytes(*bytes.get(4..)?.first_chunk::<2>()?);
     let body = bytes.get(16..length)?;

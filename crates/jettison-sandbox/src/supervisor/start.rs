@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use super::diagnostics::Diagnostics;
 use super::enter::below;
 use super::netlink::Changes;
 use super::trace::{hooks, watch_newborn};
@@ -43,6 +44,8 @@ pub(crate) struct Contained {
     pub(crate) created: Created,
     /// Who looks on; ends when this is closed.
     pub(crate) tracer: Option<Channel>,
+    /// Who knows its listening sockets, once somebody has asked.
+    pub(crate) diagnostics: Option<Diagnostics>,
 }
 
 impl Contained {
@@ -51,6 +54,8 @@ impl Contained {
         self.running = false;
         self.pid = None;
         self.group.remove();
+        // It keeps the network namespace there.
+        self.diagnostics = None;
         // Its link goes with its network namespace. Removing it here would
         // wait for a grace period of the kernel, some 10 ms.
     }
@@ -168,6 +173,7 @@ impl Supervisor<'_> {
             started: false,
             created: Created::default(),
             tracer,
+            diagnostics: None,
         };
         self.adopt(pid, Role::Main(id), None, contained.request.time)?;
         let result = self.see_through(&mut contained, group, &ours, private);
