@@ -3,6 +3,8 @@
 //! HEALTHCHECK, `--help`, the stop signal; and the same under variations that
 //! the original bears.
 //!
+//! What is learned by asking everything once counts as the first sitting.
+//!
 //! Bounds: 16 ports a start, 40 pages and 10 s a port (see `crawl`), 5 s for
 //! `--help`, 3 s for the end after the stop signal.
 
@@ -21,9 +23,11 @@ use super::reply::{Reply, Shape};
 use super::schedule::{Question, Schedule, Start, Variation, Words};
 use super::sit::{Sat, alone, sit};
 use super::talk::recognise;
-use super::{ExamError, Examinee, Examiner, shown};
+use super::{ExamError, Examinee, Examiner, Traced, shown};
 use crate::progress::ProgressItem;
-use crate::prove::{Companions, MOST_PORTS, POLL, RunError, SETTLE, State, run_error, settle};
+use crate::prove::{
+    Companions, MOST_PORTS, POLL, RunError, SETTLE, SandboxRunner, State, run_error, settle,
+};
 use crate::surroundings::Volume;
 
 /// A program that only says how it is used has done so by then.
@@ -37,28 +41,32 @@ const VARIED_QUESTIONS: usize = 16;
 /// Programs to which `--help` says nothing about the image's own.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "env"];
 
+/// What can be asked, and how the original answered as far as it was asked
+/// that already: one of them per start.
 pub(super) fn discover(
     examiner: &Examiner,
     original: &Examinee,
+    traced: Traced,
     item: &dyn ProgressItem,
-) -> Result<Schedule, ExamError> {
+) -> Result<(Schedule, Vec<Option<Sat>>), ExamError> {
     let own = (!original.run.argv().is_empty()).then_some(Words::Own);
     let commands = examiner.request.commands.iter().cloned();
     let mut words = own.into_iter().chain(commands.map(Words::Command));
     let Some(first) = words.next() else {
         return Err(ExamError::NoProgram);
     };
-    let mut schedule = with_companions(examiner, original, item, |discovery, found| {
-        let start = discovery.start(first, true, found)?;
-        found.starts.push(start);
+    let with = |look: Look<'_>| with_companions(examiner, original, traced, item, look);
+    let mut all = with(&|discovery, found| {
+        let start = discovery.start(first.clone(), true, found)?;
+        found.starts.push((start, None));
         Ok(())
     })?;
     // What the plain start showed is all that the others need to know.
-    let plain = schedule.starts[0].clone();
-    let mut further = Vec::new();
-    if is_restartable(examiner, original, &plain) {
-        further.push(Further::Restart);
-    }
+    let plain = all.starts[0].0.clone();
+    let mut further = vec![match is_restartable(examiner, original, &plain) {
+        true => Further::Restart,
+        false => Further::Plain,
+    }];
     further.extend(words.map(Further::Words));
     if plain.is_answered() {
         let variations = original.premises.variations().into_iter();
@@ -66,12 +74,13 @@ pub(super) fn discover(
     }
     further.extend(tells_of_itself(&original.run).map(Further::Help));
     let look = |further: &Further| {
-        with_companions(examiner, original, item, |discovery, found| {
+        with(&|discovery, found| {
             match further {
+                Further::Plain => found.plain = Some(discovery.again(&plain)?),
                 Further::Restart => discovery.restart(&plain, found)?,
                 Further::Words(words) => {
                     let start = discovery.start(words.clone(), false, found)?;
-                    found.starts.push(start);
+                    found.starts.push((start, None));
                 }
                 Further::Variation(variation) => discovery.vary(&plain, variation, found),
                 Further::Help(program) => discovery.help(program, found)?,
@@ -81,19 +90,37 @@ pub(super) fn discover(
     };
     let abreast = examiner.services.are_new_each_time();
     for found in abreast::each(&further, abreast, look)? {
-        schedule.starts.extend(found.starts);
-        schedule.notes.extend(found.notes);
+        all.starts.extend(found.starts);
+        all.notes.extend(found.notes);
+        if found.plain.is_some() {
+            all.starts[0].1 = found.plain;
+        }
     }
-    Ok(schedule)
+    let (starts, sats) = all.starts.into_iter().unzip();
+    let notes = all.notes;
+    Ok((Schedule { starts, notes }, sats))
 }
+
+/// What one look brought.
+#[derive(Default)]
+struct Found {
+    /// Starts, each with the original's answers where all of it was asked.
+    starts: Vec<(Start, Option<Sat>)>,
+    /// The original's answers to the plain start.
+    plain: Option<Sat>,
+    notes: Vec<String>,
+}
+
+type Look<'l> = &'l dyn Fn(&Discovery<'_>, &mut Found) -> Result<(), ExamError>;
 
 /// Looks into one thing, with companions that know of nothing yet.
 fn with_companions(
     examiner: &Examiner,
     original: &Examinee,
+    traced: Traced,
     item: &dyn ProgressItem,
-    look: impl FnOnce(&Discovery<'_>, &mut Schedule) -> Result<(), ExamError>,
-) -> Result<Schedule, ExamError> {
+    look: Look<'_>,
+) -> Result<Found, ExamError> {
     let services = examiner
         .services
         .start(&examiner.sandbox, &examiner.context)?;
@@ -101,9 +128,10 @@ fn with_companions(
         examiner,
         original,
         services: &services,
+        traced,
         item,
     };
-    let mut found = Schedule::default();
+    let mut found = Found::default();
     look(&discovery, &mut found)?;
     for name in services.ended() {
         let note = format!("companion container {name} ended while it was needed");
@@ -114,6 +142,8 @@ fn with_companions(
 
 /// What is looked into after the plain start.
 enum Further {
+    /// Everything that was learned of the plain start, asked of a fresh one.
+    Plain,
     /// The plain start again on its volumes.
     Restart,
     /// Another command.
@@ -128,18 +158,15 @@ struct Discovery<'a> {
     examiner: &'a Examiner,
     original: &'a Examinee,
     services: &'a Companions,
+    /// Whether what counts as a sitting is traced.
+    traced: Traced,
     item: &'a dyn ProgressItem,
 }
 
 impl Discovery<'_> {
     /// One way to start the program: what a person asked for belongs to the
     /// first one.
-    fn start(
-        &self,
-        words: Words,
-        is_first: bool,
-        found: &mut Schedule,
-    ) -> Result<Start, ExamError> {
+    fn start(&self, words: Words, is_first: bool, found: &mut Found) -> Result<Start, ExamError> {
         let notes = &mut found.notes;
         let mut start = self.stub(words);
         self.item.say(&start.label);
@@ -356,7 +383,7 @@ impl Discovery<'_> {
     }
 
     /// The plain start again under a variation that the original may bear.
-    fn vary(&self, plain: &Start, variation: &Variation, found: &mut Schedule) {
+    fn vary(&self, plain: &Start, variation: &Variation, found: &mut Found) {
         let label = variation.label();
         self.item.say(&label);
         let mut start = plain.clone();
@@ -367,11 +394,11 @@ impl Discovery<'_> {
         start.questions.truncate(VARIED_QUESTIONS);
         start.label = label;
         start.variation = variation.clone();
-        let runner = self.examiner.runner(self.original, self.services, &start);
+        let runner = self.sitting_runner(&start);
         let timeout = self.examiner.request.timeout;
         let facts = &self.original.facts;
         match sit(&runner, facts, &start, timeout, self.item, false) {
-            Ok(sat) => take_what_is_borne(start, &sat, found),
+            Ok(sat) => take_what_is_borne(start, sat, found),
             // A user that this sandbox cannot give says nothing about the image.
             Err(error) => {
                 let left_out = format!("left out: {}: {error}", start.label);
@@ -382,23 +409,38 @@ impl Discovery<'_> {
 
     /// The first start again on the volumes that it left: a database that was
     /// initialised takes another way than one that was not.
-    fn restart(&self, plain: &Start, found: &mut Schedule) -> Result<(), ExamError> {
+    fn restart(&self, plain: &Start, found: &mut Found) -> Result<(), ExamError> {
         let mut start = plain.clone();
         start.on_volumes = true;
         start.label = "on the volumes that the plain start left".to_owned();
         self.item.say(&start.label);
         let timeout = self.examiner.request.timeout;
         let facts = &self.original.facts;
-        let mut runner = self.examiner.runner(self.original, self.services, plain);
-        let first = sit(&runner, facts, plain, timeout, self.item, true)?;
-        runner.spec.volumes_of = first.kept.as_deref().map(Container::id);
+        let mut runner = self.sitting_runner(plain);
+        let mut first = sit(&runner, facts, plain, timeout, self.item, true)?;
+        let kept = first.kept.take();
+        runner.spec.volumes_of = kept.as_deref().map(Container::id);
         let sat = sit(&runner, facts, &start, timeout, self.item, false)?;
-        take_what_is_borne(start, &sat, found);
+        found.plain = Some(first);
+        take_what_is_borne(start, sat, found);
         Ok(())
     }
 
+    /// A start whose questions are known.
+    fn again(&self, start: &Start) -> Result<Sat, ExamError> {
+        let runner = self.sitting_runner(start);
+        let timeout = self.examiner.request.timeout;
+        let facts = &self.original.facts;
+        Ok(sit(&runner, facts, start, timeout, self.item, false)?)
+    }
+
+    fn sitting_runner(&self, start: &Start) -> SandboxRunner<'_> {
+        let examiner = self.examiner;
+        examiner.sitting_runner(self.original, self.services, start, self.traced)
+    }
+
     /// What the program says about itself, each in a container of its own.
-    fn help(&self, program: &str, found: &mut Schedule) -> Result<(), ExamError> {
+    fn help(&self, program: &str, found: &mut Found) -> Result<(), ExamError> {
         for flag in ["--help", "--version", "-h"] {
             if flag == "-h" && !found.starts.is_empty() {
                 break;
@@ -433,7 +475,7 @@ impl Discovery<'_> {
             start.took = life.begin.elapsed();
             let probe = free(Action::Start, Expectation::Success);
             start.questions.push(question(probe, Shape::Ended(0)));
-            found.starts.push(start);
+            found.starts.push((start, None));
         }
         Ok(())
     }
@@ -459,11 +501,11 @@ fn tells_of_itself(run: &RunConfig) -> Option<String> {
 
 /// A start that the original answers as it answers the plain one is asked of
 /// others too.
-fn take_what_is_borne(start: Start, sat: &Sat, found: &mut Schedule) {
+fn take_what_is_borne(start: Start, sat: Sat, found: &mut Found) {
     let mut pairs = start.questions.iter().zip(&sat.replies);
     let odd = pairs.find(|(question, (reply, _))| reply.shape() != question.expected);
     match odd {
-        None => found.starts.push(start),
+        None => found.starts.push((start, Some(sat))),
         Some((question, (reply, _))) => found.notes.push(format!(
             "left out, since the original does not bear it: {} ({}: {})",
             start.label,

@@ -5,8 +5,8 @@
 //! ```text
 //! let examiner = Examiner::open(request, context)?;
 //! let original = examiner.admit(&image)?;               unpacked once
-//! let schedule = examiner.discover(&original)?;         what can be asked
-//! let sitting = examiner.sit(&original, &schedule, Traced::Yes)?;
+//! let (schedule, first) = examiner.discover(&original, Traced::Yes)?;
+//! let again = examiner.sit(&original, &schedule, Traced::Yes)?;
 //! let result = examiner.compare(&schedule, &original, &candidate, …)?;
 //! ```
 //!
@@ -31,7 +31,7 @@ mod verdict;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jettison_image::{FileContents, Image, Node, RunConfig, Tree};
 use jettison_plan::{Comparison, Probe, Subject, words};
@@ -216,13 +216,26 @@ impl Examiner {
         })
     }
 
-    /// Finds out, on the original, everything that can be asked.
-    pub fn discover(&self, original: &Examinee) -> Result<Schedule, ExamError> {
-        let item = self
-            .context
-            .progress
-            .begin("looking what can be asked", None);
-        discover::discover(self, original, item.as_ref())
+    /// Finds out, on the original, everything that can be asked, and how it
+    /// answers: its first sitting.
+    pub fn discover(
+        &self,
+        original: &Examinee,
+        traced: Traced,
+    ) -> Result<(Schedule, Sitting), ExamError> {
+        let progress = &self.context.progress;
+        let item = progress.begin("looking what can be asked", None);
+        let (schedule, mut starts) = discover::discover(self, original, traced, item.as_ref())?;
+        drop(item);
+        if starts.iter().any(Option::is_none) {
+            let is_left = |number: usize| starts[number].is_none();
+            let rest = self.sit_some(original, &schedule, traced, is_left)?;
+            for (known, sat) in starts.iter_mut().zip(rest.starts) {
+                *known = known.take().or(sat);
+            }
+        }
+        let ended = Instant::now();
+        Ok((schedule, Sitting { starts, ended }))
     }
 
     /// Asks an image everything, with companions that know of nothing yet.
@@ -259,10 +272,7 @@ impl Examiner {
             for number in chain.clone().filter(|&number| needed[number]) {
                 let start = &schedule.starts[number];
                 item.say(&start.label);
-                let mut runner = self.runner(examinee, &services, start);
-                if traced == Traced::Yes {
-                    runner.spec.trace = Tracing::On;
-                }
+                let mut runner = self.sitting_runner(examinee, &services, start, traced);
                 runner.spec.volumes_of = kept.as_deref().map(Container::id);
                 let keeps = number + 1 < chain.end && needed[number + 1];
                 let timeout = self.request.timeout;
@@ -277,7 +287,7 @@ impl Examiner {
         let sats = abreast::each(&schedule.chains(), self.services.are_new_each_time(), chain)?;
         Ok(Sitting {
             starts: sats.into_iter().flatten().collect(),
-            ended: std::time::Instant::now(),
+            ended: Instant::now(),
         })
     }
 
@@ -293,6 +303,20 @@ impl Examiner {
         held: Held<'_>,
     ) -> Result<Comparison, ExamError> {
         compare::compare(self, schedule, original, candidate, held)
+    }
+
+    fn sitting_runner<'a>(
+        &'a self,
+        examinee: &'a Examinee,
+        services: &Companions,
+        start: &Start,
+        traced: Traced,
+    ) -> SandboxRunner<'a> {
+        let mut runner = self.runner(examinee, services, start);
+        if traced == Traced::Yes {
+            runner.spec.trace = Tracing::On;
+        }
+        runner
     }
 
     fn runner<'a>(

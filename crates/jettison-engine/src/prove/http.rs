@@ -2,10 +2,10 @@
 //! itself is hyper's; TLS certificates are not verified, since a probe asks
 //! whether the program answers, not who it is.
 
-use std::io;
-use std::net::TcpStream;
+use std::io::{self, Read};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -22,6 +22,9 @@ use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, SignatureS
 
 /// The largest body that is read; what is longer is an answer all the same.
 const BODY_BYTES: usize = 64 << 20;
+
+/// A server that keeps connections notices within this time that one has ended.
+const HANG_UP: Duration = Duration::from_millis(100);
 
 /// A response, read to its end.
 #[derive(Debug)]
@@ -42,10 +45,11 @@ pub(crate) fn exchange(
     timeout: Duration,
 ) -> io::Result<Response> {
     stream.set_nonblocking(true)?;
+    let line = stream.try_clone()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let response = runtime.block_on(async {
         let answer = async {
             let stream = tokio::net::TcpStream::from_std(stream)?;
             match request.scheme {
@@ -68,7 +72,22 @@ pub(crate) fn exchange(
                     format!("no answer in {seconds} s"),
                 ))
             })
-    })
+    })?;
+    drop(runtime);
+    // What it says of itself next must not speak of this connection.
+    let _ = hang_up(&line);
+    Ok(response)
+}
+
+/// Ends a connection, and waits until the other side has ended it too.
+fn hang_up(mut line: &TcpStream) -> io::Result<()> {
+    line.shutdown(Shutdown::Write)?;
+    line.set_nonblocking(false)?;
+    line.set_read_timeout(Some(HANG_UP))?;
+    let until = Instant::now() + HANG_UP;
+    let mut rest = [0; 4096];
+    while line.read(&mut rest)? > 0 && Instant::now() < until {}
+    Ok(())
 }
 
 async fn send(
@@ -187,6 +206,8 @@ impl ServerCertVerifier for AnyCertificate {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use std::time::Duration;
 
@@ -256,5 +277,29 @@ mod tests {
             error.expect_err("no answer").kind(),
             std::io::ErrorKind::TimedOut
         );
+    }
+
+    #[test]
+    fn the_server_has_let_go_before_the_next_is_asked() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let has_let_go = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&has_let_go);
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).expect("a request");
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            stream.write_all(answer).expect("somebody listens");
+            // Another request may come on a connection that is kept.
+            while stream.read(&mut request).expect("an end") > 0 {}
+            thread::sleep(Duration::from_millis(20));
+            seen.store(true, Ordering::SeqCst);
+        });
+        let stream = TcpStream::connect(address).expect("a listener");
+        let response = exchange(stream, "localhost", &request("/"), Duration::from_secs(5));
+        assert_eq!(response.expect("an answer").body, b"ok");
+        assert!(has_let_go.load(Ordering::SeqCst));
+        server.join().expect("no panic");
     }
 }

@@ -167,12 +167,11 @@ pub fn slim_image(
 
     let examiner = Examiner::open(request.exam.clone(), context)?;
     let whole = examiner.admit_read(spool.image(), spool.tree(), &spool)?;
-    let schedule = examiner.discover(&whole)?;
     let traced = match request.plan {
         Some(_) => Traced::No,
         None => Traced::Yes,
     };
-    let before = examiner.sit(&whole, &schedule, traced)?;
+    let (schedule, before) = examiner.discover(&whole, traced)?;
 
     let mut maker = Maker {
         request,

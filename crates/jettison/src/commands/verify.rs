@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jettison_engine::Context;
-use jettison_engine::exam::{ExamError, ExamRequest, Examiner, Held};
+use jettison_engine::exam::{ExamError, ExamRequest, Examiner, Held, Traced};
 use jettison_engine::transport::{Location, Opened};
 use jettison_image::Platform;
 
@@ -69,9 +69,9 @@ pub fn verify(args: &VerifyArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, F
     let examiner = Examiner::open(request, &context).map_err(failure)?;
     let original = examiner.admit(&old.image).map_err(failure)?;
     let candidate = examiner.admit(&new.image).map_err(failure)?;
-    let schedule = examiner.discover(&original).map_err(failure)?;
+    let (schedule, first) = examiner.discover(&original, Traced::No).map_err(failure)?;
     let held = Held {
-        originals: &mut Vec::new(),
+        originals: &mut vec![first],
         candidate: None,
     };
     let comparison = examiner
