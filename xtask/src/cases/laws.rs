@@ -1,6 +1,7 @@
 //! What holds for every small image, whatever its checks say: it is a part of the original, unchanged but where the plan says so.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 
 use serde_json::Value;
 
@@ -39,6 +40,40 @@ pub(crate) fn broken(original: &Tree, small: &Tree, rewritten: &BTreeSet<Path>) 
         .into_iter()
         .filter_map(Law::verdict)
         .collect()
+}
+
+/// How the small image with its complement differs from the original.
+pub(crate) fn restored(original: &Tree, restored: &Tree) -> Vec<String> {
+    let mut missing = Law::new("is not restored by the complement");
+    for path in original.entries.keys() {
+        if !restored.entries.contains_key(path) {
+            missing.note(path, "");
+        }
+    }
+    let mut all = broken(original, restored, &BTreeSet::new());
+    all.extend(missing.verdict());
+    all
+}
+
+/// Processes and mounts that still know of a store whose program has ended.
+pub(crate) fn left_behind(store: &std::path::Path) -> Vec<String> {
+    let store = store.as_os_str().as_bytes();
+    let knows = |file: std::path::PathBuf| {
+        let text = std::fs::read(file).unwrap_or_default();
+        text.windows(store.len()).any(|part| part == store)
+    };
+    let mut left = Vec::new();
+    if knows("/proc/self/mountinfo".into()) {
+        left.push("a mount is left".to_owned());
+    }
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    for process in processes {
+        let name = process.file_name().to_string_lossy().into_owned();
+        if name.bytes().all(|byte| byte.is_ascii_digit()) && knows(process.path().join("cmdline")) {
+            left.push(format!("process {name} is left"));
+        }
+    }
+    left
 }
 
 /// The names that are left of a file are still names of one file.
@@ -160,7 +195,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{broken, rewritten};
+    use super::{broken, restored, rewritten};
     use crate::cases::tree::{Entry, Tree};
 
     fn file(first_name: &str) -> Entry {
@@ -239,6 +274,19 @@ mod tests {
             )],
             &["mode 777", "more may write"],
         );
+    }
+
+    #[test]
+    fn what_is_restored_is_all_there() {
+        let original = tree(&[("a", file("a")), ("b", file("b"))]);
+        assert!(restored(&original, &original).is_empty());
+        let found = restored(&original, &tree(&[("a", file("a"))]));
+        assert!(
+            found[0].contains("not restored by the complement: /b"),
+            "{found:?}"
+        );
+        let found = restored(&tree(&[("a", file("a"))]), &original);
+        assert!(found[0].contains("has not: /b"), "{found:?}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use client::Client;
 use judge::Answers;
 use original::{Original, Workshop};
 use result::{Outcome, Row};
-use slimmer::Hints;
+use slimmer::{Hints, Job};
 use tree::Tree;
 
 use crate::test::docker::Engine;
@@ -33,13 +33,14 @@ use crate::test::tally::Tally;
 use crate::{Problem, processes, workspace};
 
 const HELP: &str = "\
-Usage: cargo xtask cases [NAME…] [--hints none|full] [--fast] [--keep] [--originals] [--sabotage] [--list]
+Usage: cargo xtask cases [NAME…] [--hints none|full] [--fast] [--keep] [--laws] [--originals] [--sabotage] [--list]
 
 Builds the cases' images, asks the originals, slims them, and asks the small images the same. A run of all cases in both
 modes is written to docs/results/cases.json.
   --hints MODE   Only with no hints, or only at full traffic
   --fast         Only the cases that are small and quick
   --keep         Keep small images, plans, evidence and the originals' archives
+  --laws         Also replay each plan, which must give the same image, and restore the original from its complement
   --slimmer PATH Another program with the command line of jettison, instead of a release build of it
   --originals    Only build and ask the originals
   --sabotage     Instead of slimming, take one file away that matters, and see that the checks notice
@@ -59,6 +60,7 @@ struct Options {
     modes: Vec<Hints>,
     fast: bool,
     keep: bool,
+    laws: bool,
     deed: Deed,
     slimmer: Option<PathBuf>,
 }
@@ -141,6 +143,7 @@ pub(crate) fn run_fast(root: &Path, host: &str, tally: &mut Tally) -> Result<Vec
         modes: vec![Hints::None],
         fast: true,
         keep: false,
+        laws: false,
         deed: Deed::Slim,
         slimmer: None,
     };
@@ -253,8 +256,19 @@ fn one(
             };
             let archive = workshop.archive(case, &original, options.keep, results)?;
             for hints in &options.modes {
-                let slimmed = slimmer::jettison(program, client, case, &archive, *hints, results)?;
-                let outcome = ask_small(client, case, *hints, &slimmed, &answers, &tree)?;
+                let job = Job {
+                    program,
+                    client,
+                    case,
+                    archive: &archive,
+                    hints: *hints,
+                    folder: results,
+                };
+                let slimmed = job.slim()?;
+                let mut outcome = ask_small(client, case, *hints, &slimmed, &answers, &tree)?;
+                if let Some(tag) = slimmed.tag.as_ref().filter(|_| options.laws) {
+                    outcome.broken.extend(job.replay(tag, &tree)?);
+                }
                 show(&outcome, &slimmed.last_words);
                 if let (Some(tag), false) = (&slimmed.tag, options.keep) {
                     client.succeeds(&["image", "rm", "--force", tag]);
@@ -293,6 +307,7 @@ fn ask_small(
     let mut outcome = Outcome::new(hints, slimmed, tally);
     outcome.small_bytes = Some(tree.size_bytes());
     outcome.broken = laws::broken(original, &tree, &slimmed.rewritten);
+    outcome.broken.extend(slimmed.left.iter().cloned());
     Ok(outcome)
 }
 
@@ -389,6 +404,7 @@ fn read_options(arguments: &[String]) -> Result<Option<Options>, Problem> {
         modes: vec![Hints::None, Hints::Full],
         fast: false,
         keep: false,
+        laws: false,
         deed: Deed::Slim,
         slimmer: None,
     };
@@ -404,6 +420,7 @@ fn read_options(arguments: &[String]) -> Result<Option<Options>, Problem> {
             }
             "--fast" => options.fast = true,
             "--keep" => options.keep = true,
+            "--laws" => options.laws = true,
             "--slimmer" => {
                 let program = arguments.next().ok_or("--slimmer wants a program")?;
                 options.slimmer = Some(program.into());

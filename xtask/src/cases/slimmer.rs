@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use super::case::Case;
@@ -9,7 +10,7 @@ use super::client::{Client, last_words, limited, output};
 use super::laws;
 use super::original::{Original, companion_tag};
 use super::scene::Scene;
-use super::tree;
+use super::tree::{self, Tree};
 use crate::Problem;
 
 /// How long one image may take.
@@ -41,98 +42,175 @@ pub(crate) struct Slimmed {
     pub(crate) archive: PathBuf,
     pub(crate) rewritten: BTreeSet<tree::Path>,
     pub(crate) last_words: String,
+    /// What it left behind and should not have.
+    pub(crate) left: Vec<String>,
 }
 
-/// Runs `jettison slim` and loads what it writes.
-pub(crate) fn jettison(
-    program: &Path,
-    client: &Client,
-    case: &Case,
-    archive: &Path,
-    hints: Hints,
-    folder: &Path,
-) -> Result<Slimmed, Problem> {
-    let path = |name: &str| folder.join(format!("{}-{}-{name}", case.name, hints.name()));
-    let (small, plan) = (path("small.tar"), path("plan.json"));
-    let store = path("store");
-    let tag = format!("case-{}:small-{}", case.name, hints.name());
-    let mut command = limited(program.as_os_str(), PATIENCE);
-    command
-        .arg("slim")
-        // Neither its caches nor the engine may know of an earlier run.
-        .arg("--store")
-        .arg(&store)
-        .arg("--no-load")
-        .arg(format!("docker-archive:{}", archive.display()))
-        .arg("-o")
-        .arg(format!("docker-archive:{}", small.display()))
-        .args(["-t", &tag])
-        .arg("--plan-out")
-        .arg(&plan)
-        .arg("--evidence")
-        .arg(path("evidence.json"));
-    for (name, value) in &case.run.env {
-        command.args(["--env", &format!("{name}={value}")]);
+/// One image that is to be slimmed.
+pub(crate) struct Job<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) client: &'a Client,
+    pub(crate) case: &'a Case,
+    /// The original.
+    pub(crate) archive: &'a Path,
+    pub(crate) hints: Hints,
+    /// Where everything goes that is written.
+    pub(crate) folder: &'a Path,
+}
+
+impl Job<'_> {
+    fn path(&self, name: &str) -> PathBuf {
+        let (case, hints) = (&self.case.name, self.hints.name());
+        self.folder.join(format!("{case}-{hints}-{name}"))
     }
-    for (source, target) in &case.run.files {
-        let source = case.folder.join(source);
-        command.args(["--volume", &format!("{}:{target}:ro", source.display())]);
+
+    fn tag(&self, name: &str) -> String {
+        format!("case-{}:{name}-{}", self.case.name, self.hints.name())
     }
-    if !case.run.command.is_empty() {
-        command.args(["--cmd", &in_words(&case.run.command)]);
+
+    /// Runs `jettison slim` and loads what it writes.
+    pub(crate) fn slim(&self) -> Result<Slimmed, Problem> {
+        let plan = self.path("plan.json");
+        let mut ran = self.run("small", |command| {
+            command.arg("--plan-out").arg(&plan);
+            command.arg("--evidence").arg(self.path("evidence.json"));
+        })?;
+        std::fs::write(
+            self.path("log"),
+            [ran.output.stdout.as_slice(), &ran.output.stderr].concat(),
+        )?;
+        let rewritten = match std::fs::read(&plan) {
+            Ok(text) => laws::rewritten(&serde_json::from_slice(&text)?),
+            Err(_) => BTreeSet::new(),
+        };
+        Ok(Slimmed {
+            exit: ran.output.status.code().unwrap_or(-1),
+            wall_s: ran.wall_s,
+            tag: ran.tag.take(),
+            archive: ran.archive,
+            rewritten,
+            last_words: last_words(&ran.output),
+            left: ran.left,
+        })
     }
-    // Companions of its own: what it leaves behind in them must not be what the checks find.
-    let surroundings = match case.companions.iter().all(|companion| companion.fresh) {
-        true => None,
-        false => Some(Scene::surroundings(client, case)?),
-    };
-    for (name, door) in surroundings
-        .iter()
-        .map(Scene::doors)
-        .collect::<Result<Vec<_>, _>>()?
-        .concat()
-    {
-        command.args(["--service", &format!("{name}=tcp:{door}")]);
-    }
-    for companion in case.companions.iter().filter(|companion| companion.fresh) {
-        let image = companion_tag(&companion.image);
-        let service = format!("{}=docker-daemon:{image}", companion.name);
-        command.args(["--service", &service]);
-    }
-    command.args(&case.slim.always);
-    if hints == Hints::Full {
-        let probes = path("probes");
-        std::fs::write(&probes, &case.slim.probes)?;
-        command.arg("--probes").arg(&probes).args(&case.slim.full);
-    }
-    let begun = Instant::now();
-    let output = output(&mut command, None)?;
-    let wall_s = begun.elapsed().as_secs_f64();
-    std::fs::write(
-        path("log"),
-        [output.stdout.as_slice(), &output.stderr].concat(),
-    )?;
-    // It holds as much again as the image.
-    let _ = std::fs::remove_dir_all(&store);
-    let tag = match small.is_file() {
-        true => {
-            client.demand_within(&["load", "--input", &small.display().to_string()], PATIENCE)?;
-            Some(tag)
+
+    /// The plan of the small image, replayed, and the original made of it again; every law that is broken.
+    pub(crate) fn replay(&self, small: &str, original: &Tree) -> Result<Vec<String>, Problem> {
+        let complement = self.path("complement.tar");
+        let ran = self.run("again", |command| {
+            command.arg("--plan").arg(self.path("plan.json"));
+            let destination = format!("docker-archive:{}", complement.display());
+            command.args(["--complement", &destination]);
+        })?;
+        let mut broken = ran.left;
+        let Some(again) = ran.tag else {
+            broken.push(format!("a replayed plan: {}", last_words(&ran.output)));
+            return Ok(broken);
+        };
+        let id = |tag: &str| self.client.demand(&["inspect", "--format", "{{.Id}}", tag]);
+        if id(small)? != id(&again)? {
+            broken.push("the same image and plan gave another image".to_owned());
         }
-        false => None,
-    };
-    let rewritten = match std::fs::read(&plan) {
-        Ok(text) => laws::rewritten(&serde_json::from_slice(&text)?),
-        Err(_) => BTreeSet::new(),
-    };
-    Ok(Slimmed {
-        exit: output.status.code().unwrap_or(-1),
-        wall_s,
-        tag,
-        archive: small,
-        rewritten,
-        last_words: last_words(&output),
-    })
+        let path = complement.display().to_string();
+        let loaded = self
+            .client
+            .demand_within(&["load", "--input", &path], PATIENCE)?;
+        let restored = loaded.rsplit(' ').next().unwrap_or_default().trim();
+        broken.extend(laws::restored(
+            original,
+            &Tree::export(self.client, restored)?,
+        ));
+        for tag in [restored, &again] {
+            self.client.succeeds(&["image", "rm", "--force", tag]);
+        }
+        for file in [complement, ran.archive] {
+            std::fs::remove_file(file)?;
+        }
+        Ok(broken)
+    }
+
+    fn run(&self, name: &str, more: impl FnOnce(&mut Command)) -> Result<Ran, Problem> {
+        let (case, client) = (self.case, self.client);
+        let archive = self.path(&format!("{name}.tar"));
+        let store = self.path("store");
+        let tag = self.tag(name);
+        let mut command = limited(self.program.as_os_str(), PATIENCE);
+        command
+            .arg("slim")
+            // Neither its caches nor the engine may know of an earlier run.
+            .arg("--store")
+            .arg(&store)
+            .arg("--no-load")
+            .arg(format!("docker-archive:{}", self.archive.display()))
+            .arg("-o")
+            .arg(format!("docker-archive:{}", archive.display()))
+            .args(["-t", &tag]);
+        for (name, value) in &case.run.env {
+            command.args(["--env", &format!("{name}={value}")]);
+        }
+        for (source, target) in &case.run.files {
+            let source = case.folder.join(source);
+            command.args(["--volume", &format!("{}:{target}:ro", source.display())]);
+        }
+        if !case.run.command.is_empty() {
+            command.args(["--cmd", &in_words(&case.run.command)]);
+        }
+        // Companions of its own: what it leaves behind in them must not be what the checks find.
+        let surroundings = match case.companions.iter().all(|companion| companion.fresh) {
+            true => None,
+            false => Some(Scene::surroundings(client, case)?),
+        };
+        for (name, door) in surroundings
+            .iter()
+            .map(Scene::doors)
+            .collect::<Result<Vec<_>, _>>()?
+            .concat()
+        {
+            command.args(["--service", &format!("{name}=tcp:{door}")]);
+        }
+        for companion in case.companions.iter().filter(|companion| companion.fresh) {
+            let image = companion_tag(&companion.image);
+            let service = format!("{}=docker-daemon:{image}", companion.name);
+            command.args(["--service", &service]);
+        }
+        command.args(&case.slim.always);
+        if self.hints == Hints::Full {
+            let probes = self.path("probes");
+            std::fs::write(&probes, &case.slim.probes)?;
+            command.arg("--probes").arg(&probes).args(&case.slim.full);
+        }
+        more(&mut command);
+        let begun = Instant::now();
+        let output = output(&mut command, None)?;
+        let wall_s = begun.elapsed().as_secs_f64();
+        let left = laws::left_behind(&store);
+        // It holds as much again as the image.
+        let _ = std::fs::remove_dir_all(&store);
+        let is_there = archive.is_file();
+        if is_there {
+            client.demand_within(
+                &["load", "--input", &archive.display().to_string()],
+                PATIENCE,
+            )?;
+        }
+        Ok(Ran {
+            output,
+            wall_s,
+            tag: is_there.then_some(tag),
+            archive,
+            left,
+        })
+    }
+}
+
+/// One run of the program.
+struct Ran {
+    output: Output,
+    wall_s: f64,
+    /// Absent where it made no image.
+    tag: Option<String>,
+    archive: PathBuf,
+    left: Vec<String>,
 }
 
 /// The original under another name, without one of its paths: a slimmer that took too much and says that all is well.
