@@ -35,4 +35,7 @@ pub enum How {
     /// A directory whose files are chosen among at run time (plugins, zones):
     /// everything below it belongs together.
     Family,
+    /// A directory from which anything may be chosen, where nothing shows what
+    /// is: as a family, unless probes say what is used.
+    Choice,
 }

@@ -17,6 +17,7 @@ use jettison_plan::{FilePath, Generosity, Reason, ReasonKind};
 
 use crate::Facts;
 use crate::keeping::{Keeping, file_path};
+use crate::spare;
 use crate::whole::Whole;
 
 /// The largest compiled file that is read for what it names.
@@ -64,6 +65,8 @@ pub(crate) struct Work<'a> {
     pub(crate) whole: BTreeSet<Whole>,
     /// Droppable classes that something which stays reads.
     pub(crate) read_classes: BTreeSet<Class>,
+    /// What families were kept without, since nothing reads its class.
+    pub(crate) spared: Vec<(usize, Reason)>,
     /// Nodes whose siblings were looked at already.
     pub(crate) seen: BTreeSet<usize>,
     /// What was kept in doubt, by what it is.
@@ -95,6 +98,7 @@ impl<'a> Work<'a> {
             libraries: BTreeMap::new(),
             whole: BTreeSet::new(),
             read_classes: BTreeSet::new(),
+            spared: Vec::new(),
             seen: BTreeSet::new(),
             doubts: BTreeMap::new(),
             notes: Vec::new(),
@@ -231,6 +235,7 @@ enum Word {
 /// depends on who names it, and on whether probes would have shown it.
 fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, is_told: bool, lead: &Lead) -> Word {
     match (is_trusted, lead.edge.how) {
+        (_, How::Choice) if is_told => Word::Passed,
         (true, How::Runs) if is_told && lead.is_text && is_library(node) => Word::Passed,
         (true, How::Family) if is_told && lead.is_text && is_of_the_system(work, node) => {
             Word::Passed
@@ -239,7 +244,7 @@ fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, is_told: bool, lea
         (true, How::Runs | How::Names | How::Family) if lead.is_text => Word::Doubted,
         (true, _) => Word::Taken,
         (false, How::Interpreter) if is_told => Word::Passed,
-        (false, How::Runs | How::Names | How::Family) => Word::Passed,
+        (false, How::Runs | How::Names | How::Family | How::Choice) => Word::Passed,
         (false, _) => Word::Doubted,
     }
 }
@@ -379,7 +384,7 @@ fn take(work: &mut Work<'_>, lead: &Lead, firmly: bool, saved_by: &str) {
     let by = FilePath::new(&lead.by);
     let kind = match edge.how {
         How::Companion => ReasonKind::Companion,
-        How::Family => ReasonKind::Family,
+        How::Family | How::Choice => ReasonKind::Family,
         _ => ReasonKind::Needed,
     };
     let reason = Reason::because(kind, by.clone(), edge.detail.clone());
@@ -396,7 +401,7 @@ fn take(work: &mut Work<'_>, lead: &Lead, firmly: bool, saved_by: &str) {
         How::Names => {
             work.named.insert(end.id());
         }
-        How::Family if end.is_directory() => {
+        How::Family | How::Choice if end.is_directory() => {
             let what = format!("{}/", end.path().display());
             let because = format!("{by}: {}", edge.detail);
             let doubt = Doubt {
@@ -404,7 +409,12 @@ fn take(work: &mut Work<'_>, lead: &Lead, firmly: bool, saved_by: &str) {
                 because: &because,
                 saved_by,
             };
-            work.keep_in_doubt(end.subtree(), &reason, doubt);
+            let (spared, members): (Vec<_>, Vec<_>) = end
+                .subtree()
+                .partition(|&node| spare::class(work, node).is_some());
+            work.keep_in_doubt(members, &reason, doubt);
+            let spared = spared.into_iter().map(|node| (node.id(), reason.clone()));
+            work.spared.extend(spared);
         }
         _ => {}
     }

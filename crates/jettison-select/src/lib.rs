@@ -97,6 +97,7 @@ pub fn select(facts: &Facts<'_>) -> Selection {
         if spare::look(&mut work) {
             // What was left out of a whole may be read after all.
             work.whole.clear();
+            spare::restore(&mut work);
         }
         family::apply(&mut work);
         whole::apply(&mut work);

@@ -5,10 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use jettison_image::Node;
+use jettison_image::{ImagePath, Node};
 use jettison_packages::droppable::{self, Class};
+use jettison_packages::installed::compiled_from;
 
 use crate::follow::Work;
+
+/// The variable in place of -O (python(1)).
+const OPTIMISE: &str = "PYTHONOPTIMIZE";
 
 /// The droppable class of a file, where nothing that stays reads the class.
 pub(crate) fn class(work: &Work<'_>, node: Node<'_>) -> Option<Class> {
@@ -16,12 +20,25 @@ pub(crate) fn class(work: &Work<'_>, node: Node<'_>) -> Option<Class> {
         return None;
     }
     let path = node.path();
-    let owner = work.facts.installed.owner(&path);
+    if let Some(source) = compiled_from(&path) {
+        // Cache files go with their source, and those for -O without it.
+        let is_wanted = !is_optimised(node) || work.facts.environment.contains_key(OPTIMISE);
+        let goes = !is_wanted || class_of(work, &source, false).is_some();
+        return goes.then_some(Class::Bytecode);
+    }
+    class_of(work, &path, node.link_target().is_some())
+}
+
+fn class_of(work: &Work<'_>, path: &ImagePath, is_link: bool) -> Option<Class> {
+    let owner = work.facts.installed.owner(path);
     let owner = owner.map(|(package, _)| package);
-    let class = droppable::class(&path, owner, node.link_target().is_some())?;
-    // Cache files come and go with their source, which is asked for by itself.
-    let stays = class == Class::Bytecode || work.read_classes.contains(&class);
-    (!stays).then_some(class)
+    let class = droppable::class(path, owner, is_link)?;
+    (!work.read_classes.contains(&class)).then_some(class)
+}
+
+/// `m.cpython-311.opt-1.pyc`: Python reads it when it is started with -O.
+fn is_optimised(node: Node<'_>) -> bool {
+    node.name().windows(5).any(|part| part == b".opt-")
 }
 
 /// Finds out which classes are read by what stays now; true when there are
@@ -50,4 +67,17 @@ pub(crate) fn look(work: &mut Work<'_>) -> bool {
         }
     }
     work.read_classes.len() > before
+}
+
+/// Keeps what families were kept without, as far as it is read after all.
+pub(crate) fn restore(work: &mut Work<'_>) {
+    let tree = work.facts.tree;
+    for (id, reason) in std::mem::take(&mut work.spared) {
+        match tree.at(id) {
+            Some(node) if class(work, node).is_none() => {
+                work.keeping.keep_loosely(node, reason);
+            }
+            _ => work.spared.push((id, reason)),
+        }
+    }
 }

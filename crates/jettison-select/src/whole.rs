@@ -52,6 +52,9 @@ fn units(work: &mut Work<'_>) {
         // A module that is there in doubt brings what it imports, and no more,
         // unless who is there for certain says that it depends on all of it.
         let package = installed.units()[index].package;
+        if work.facts.is_told && is_installer(&installed.units()[index].name) {
+            continue;
+        }
         let is_declared = package.is_some_and(|package| declared.contains(&package));
         if !work.keeping.is_firm(node) && !is_declared {
             continue;
@@ -72,6 +75,13 @@ fn units(work: &mut Work<'_>) {
         let is_firm = !(unit.kind.is_general() || work.facts.is_told && unit.kind.is_packaged());
         keep_needed(work, members, &reason, is_firm);
     }
+}
+
+/// True for what installs Python's packages: a trace shows parts of it where
+/// something asks which distributions there are.
+fn is_installer(name: &str) -> bool {
+    let name = name.strip_prefix("python3-").unwrap_or(name);
+    matches!(name, "pip" | "setuptools" | "wheel" | "uv" | "virtualenv")
 }
 
 /// The languages' packages that those of certain modules depend on, and what

@@ -321,3 +321,82 @@ fn what_was_installed_by_name_stays() {
     went(&case(true, &above).plan(), "usr/bin/curl");
     kept(&case(false, &above).plan(), "usr/bin/curl");
 }
+
+#[test]
+fn compiled_modules_go_with_their_source() {
+    const LIBRARY: &[(&str, &str)] = &[
+        ("usr/local/bin/python3.11", "\x7fELF"),
+        ("usr/local/lib/python3.11/os.py", "import abc\n"),
+        ("usr/local/lib/python3.11/abc.py", ""),
+        ("usr/local/lib/python3.11/wave.py", ""),
+        (
+            "usr/local/lib/python3.11/__pycache__/wave.cpython-311.pyc",
+            "c",
+        ),
+        (
+            "usr/local/lib/python3.11/__pycache__/wave.cpython-311.opt-1.pyc",
+            "c",
+        ),
+        ("usr/local/lib/python3.11/idlelib/run.py", ""),
+        (
+            "usr/local/lib/python3.11/idlelib/__pycache__/run.cpython-311.pyc",
+            "c",
+        ),
+    ];
+    let case = Case {
+        files: LIBRARY,
+        argv: &["/usr/local/bin/python3.11"],
+        traces: &[("usr/local/lib/python3.11/os.py", Touch::OPENED)],
+        ..Case::default()
+    };
+    let plan = case.plan();
+    kept(&plan, "usr/local/lib/python3.11/wave.py");
+    kept(
+        &plan,
+        "usr/local/lib/python3.11/__pycache__/wave.cpython-311.pyc",
+    );
+    for gone in [
+        "__pycache__/wave.cpython-311.opt-1.pyc",
+        "idlelib/run.py",
+        "idlelib/__pycache__/run.cpython-311.pyc",
+    ] {
+        went(&plan, &format!("usr/local/lib/python3.11/{gone}"));
+    }
+}
+
+#[test]
+fn installers_come_file_by_file_where_probes_tell() {
+    const SITE: &[(&str, &str)] = &[
+        (
+            "v/lib/python3.11/site-packages/pip/__init__.py",
+            "import os\n",
+        ),
+        ("v/lib/python3.11/site-packages/pip/__main__.py", ""),
+        (
+            "v/lib/python3.11/site-packages/pip-23.2.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: pip\nVersion: 23.2\n",
+        ),
+        (
+            "v/lib/python3.11/site-packages/pip-23.2.dist-info/RECORD",
+            "pip/__init__.py,,\npip/__main__.py,,\npip-23.2.dist-info/METADATA,,\npip-23.2.dist-info/RECORD,,\n",
+        ),
+    ];
+    let case = |is_told| Case {
+        files: SITE,
+        above: SYSTEM,
+        is_told,
+        argv: &["/entry.sh"],
+        traces: &[(
+            "v/lib/python3.11/site-packages/pip/__init__.py",
+            Touch::OPENED,
+        )],
+        ..Case::default()
+    };
+    kept(
+        &case(false).plan(),
+        "v/lib/python3.11/site-packages/pip/__main__.py",
+    );
+    let told = case(true).plan();
+    kept(&told, "v/lib/python3.11/site-packages/pip/__init__.py");
+    went(&told, "v/lib/python3.11/site-packages/pip/__main__.py");
+}

@@ -47,10 +47,14 @@ fn add(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, row: &Row, bring: &Bri
     let detail = format!("{} ({})", row.because, row.name);
     let tree = reader.world.tree;
     match bring {
-        Bring::Files(pattern) | Bring::All(pattern) => {
-            let whole = matches!(bring, Bring::All(_));
+        Bring::Files(pattern) | Bring::All(pattern) | Bring::Unshown(pattern) => {
+            let how = match bring {
+                Bring::All(_) => How::Family,
+                Bring::Unshown(_) => How::Choice,
+                _ => How::Companion,
+            };
             for pattern in expanded(pattern, &facts.path) {
-                matching(reader, &pattern, whole, &detail);
+                matching(reader, &pattern, how, &detail);
             }
         }
         Bring::Variable(name) => {
@@ -84,19 +88,18 @@ fn add(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, row: &Row, bring: &Bri
     }
 }
 
-/// Adds what an absolute pattern matches; a directory that belongs to it whole
-/// as such.
-pub(super) fn matching(reader: &mut Reader<'_>, pattern: &[u8], whole: bool, detail: &str) {
+/// Adds what an absolute pattern matches: directories in the way that is said,
+/// files as such.
+pub(super) fn matching(reader: &mut Reader<'_>, pattern: &[u8], how: How, detail: &str) {
     let tree = reader.world.tree;
     for (path, node) in glob(tree, pattern) {
         let Ok(path) = ImagePath::new(path) else {
             continue;
         };
         let end = tree.resolve(&path, Follow::All).unwrap_or(node);
-        let how = if whole && end.is_directory() {
-            How::Family
-        } else {
-            How::Companion
+        let how = match end.is_directory() {
+            true => how,
+            false => How::Companion,
         };
         reader.add(path, how, detail);
     }

@@ -39,6 +39,8 @@ pub(super) enum When {
     File(&'static str),
     /// It calls one of these functions of another object.
     Calls(&'static [&'static str]),
+    /// The same, unless it is one of these libraries (patterns).
+    CallsBeside(&'static [&'static str], &'static [&'static str]),
     /// This stands in its data.
     Text(&'static str),
     /// Its own bytes say so: programs of Go and Rust, and static ones.
@@ -53,6 +55,8 @@ pub(super) enum Bring {
     Files(&'static str),
     /// These directories with everything in them.
     All(&'static str),
+    /// The same, unless probes show what is used of them.
+    Unshown(&'static str),
     /// The files and directories that a variable of the environment names.
     Variable(&'static str),
     /// This program of `PATH`.
@@ -71,6 +75,9 @@ impl When {
             }
             Self::File(pattern) => named(pattern),
             Self::Calls(functions) => facts.calls(functions),
+            Self::CallsBeside(functions, but) => {
+                facts.calls(functions) && !but.iter().any(|pattern| named(pattern))
+            }
             Self::Text(text) => facts.holds(text.as_bytes()),
             Self::Needs(companion) => facts
                 .needs

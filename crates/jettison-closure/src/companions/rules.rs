@@ -161,7 +161,15 @@ pub(super) fn java(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &s
         ("jre/lib", true),
     ] {
         let pattern = [b"/", home.as_bytes(), b"/", pattern.as_bytes()].concat();
-        matching(reader, &pattern, whole, detail);
+        matching(reader, &pattern, how(whole), detail);
+    }
+}
+
+/// Whole directories are families.
+fn how(whole: bool) -> How {
+    match whole {
+        true => How::Family,
+        false => How::Companion,
     }
 }
 
@@ -212,6 +220,56 @@ pub(super) fn postgresql(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, deta
         None => place(&[b"/usr/share/postgresql*"], true),
     }
     for (pattern, whole) in places {
-        matching(reader, &pattern, whole, detail);
+        matching(reader, &pattern, how(whole), detail);
+    }
+}
+
+/// What perl loads of its own without being told to: for `\p{…}` and `lc`, for
+/// `:encoding(…)`, `<*.c>`, `$!{…}`, `%+`, methods of file handles.
+pub(super) fn perl(reader: &mut Reader<'_>, facts: &ProgramFacts<'_>, detail: &str) {
+    const ROOTS: &[&str] = &[
+        "{lib}/perl",
+        "{lib}/perl/*",
+        "{lib}/perl5",
+        "{lib}/perl5/*",
+        "{lib}/perl5/*/*",
+        "{share}/perl",
+        "{share}/perl/*",
+        "{share}/perl5",
+    ];
+    const WHOLE: &[&str] = &[
+        "unicore",
+        "Encode",
+        "auto/Encode",
+        "PerlIO",
+        "auto/PerlIO",
+        "Tie/Hash",
+        "auto/Tie/Hash",
+        "File/Glob.pm",
+        "auto/File/Glob",
+        "IO",
+        "auto/IO",
+        "attributes.pm",
+        "auto/attributes",
+        "mro.pm",
+        "auto/mro",
+        "re.pm",
+        "auto/re",
+        "Config.pm",
+        "Config_*",
+        "Encode.pm",
+        "Errno.pm",
+        "_charnames.pm",
+        "charnames.pm",
+        "feature.pm",
+        "utf8*",
+        "version.pm",
+        "version",
+    ];
+    for root in ROOTS.iter().flat_map(|root| expanded(root, &facts.path)) {
+        for name in WHOLE {
+            let pattern = [&root[..], b"/", name.as_bytes()].concat();
+            matching(reader, &pattern, How::Family, detail);
+        }
     }
 }

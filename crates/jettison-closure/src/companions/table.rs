@@ -4,8 +4,8 @@
 //! why; to teach jettison another one, add a row. Paths are patterns of
 //! glob(7) with the placeholders of [`Bring`].
 
-use super::row::Bring::{All, Files, Found, Program, Variable};
-use super::row::When::{Calls, File, Library, Needs, Text};
+use super::row::Bring::{All, Files, Found, Program, Unshown, Variable};
+use super::row::When::{Calls, CallsBeside, File, Library, Needs, Text};
 use super::row::{Row, row};
 use super::rules;
 use crate::needs::Companion;
@@ -401,7 +401,13 @@ pub(super) const TABLE: &[Row] = &[
     row(
         "gconv",
         "converts between character sets, each by a library of its own",
-        &[Calls(&["iconv_open", "__gconv_open"])],
+        &[CallsBeside(
+            &["iconv_open", "__gconv_open"],
+            // The first for encoding_state, whose templates are part of who
+            // uses them; the others from the locale's own set, which the row
+            // above brings.
+            &["libstdc++.so*", "libidn2.so*", "libunistring.so*"],
+        )],
         &[All("{lib}/gconv"), Variable("GCONV_PATH")],
     ),
     row(
@@ -848,12 +854,13 @@ pub(super) const TABLE: &[Row] = &[
         "loads modules by computed names: tables of characters, encodings, compiled parts",
         &[File("perl"), File("perl5*"), Library("libperl.so*")],
         &[
-            All("{lib}/perl"),
             All("{lib}/perl-base"),
-            All("{lib}/perl5"),
-            All("{share}/perl"),
-            All("{share}/perl5"),
-            All("/usr/local/share/perl"),
+            Found(rules::perl),
+            Unshown("{lib}/perl"),
+            Unshown("{lib}/perl5"),
+            Unshown("{share}/perl"),
+            Unshown("{share}/perl5"),
+            Unshown("/usr/local/share/perl"),
             All("/etc/perl"),
             Variable("PERL5LIB"),
         ],

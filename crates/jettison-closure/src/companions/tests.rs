@@ -218,3 +218,30 @@ fn variables_of_the_environment() {
         Companion /data/ca.pem",
     );
 }
+
+#[test]
+fn templates_of_a_library_are_not_its_own_calls() {
+    let converters = ["usr/lib/x86_64-linux-gnu/gconv/UTF-16.so"];
+    let library = "usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30";
+    check(&facts(library, &["iconv_open"], b""), &converters, "");
+    check(
+        &facts("usr/bin/iconv", &["iconv_open"], b""),
+        &converters,
+        "Family /usr/lib/x86_64-linux-gnu/gconv",
+    );
+}
+
+#[test]
+fn perl_loads_some_of_its_own_and_may_load_the_rest() {
+    check(
+        &facts("usr/bin/perl", &[], b""),
+        &[
+            "usr/lib/x86_64-linux-gnu/perl-base/strict.pm",
+            "usr/share/perl/5.36.0/unicore/Name.pl",
+            "usr/share/perl/5.36.0/Text/Wrap.pm",
+        ],
+        "Family /usr/lib/x86_64-linux-gnu/perl-base
+        Family /usr/share/perl/5.36.0/unicore
+        Choice /usr/share/perl",
+    );
+}

@@ -8,7 +8,6 @@
 //! only running tells is taken as a whole: the package, the directory.
 
 mod calls;
-mod droppable;
 mod evaluate;
 mod finder;
 mod imports;
@@ -23,8 +22,6 @@ use crate::scripts::{Reader, shebang};
 use crate::{Edge, World};
 use finder::Finder;
 use interpreter::Interpreter;
-
-pub use droppable::is_droppable;
 
 /// Sources that are larger are data: tables of characters, embedded archives.
 const MOST_BYTES: usize = 8 << 20;

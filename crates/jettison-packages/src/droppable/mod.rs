@@ -7,8 +7,7 @@
 //! program names, stays whatever its class. Left out on purpose: message
 //! catalogues, time zones, MIME types and fonts, which programs read by the
 //! user's settings; type stubs of Python (`*.pyi`), which `lazy_loader` reads;
-//! `*.la` beside loadable modules, which ImageMagick lists; `*.pod`, which
-//! `diagnostics.pm` reads; headers in `site-packages`, which NVRTC compiles at
+//! `*.la` beside loadable modules, which ImageMagick lists; headers in `site-packages`, which NVRTC compiles at
 //! run time; the caches of Yarn's Plug'n'Play and of NuGet, which hold the very
 //! modules that run.
 
@@ -53,12 +52,17 @@ pub enum Class {
     VersionControl,
     /// Tests and examples that packages bring along.
     Tests,
+    /// Perl's manual, as its modules have it.
+    PerlManual,
+    /// Programs that Python's own library has inside: an editor, a converter of
+    /// old sources, demonstrations of turtle graphics.
+    PythonTools,
     /// Source maps below `node_modules`.
     SourceMaps,
     /// TypeScript's declarations below `node_modules`.
     TypeDeclarations,
     /// Python's cache files: may go with their source only, as without them
-    /// every start compiles anew.
+    /// every start compiles anew; those for -O at any time.
     Bytecode,
     /// Completions of interactive shells.
     Completions,
@@ -116,7 +120,7 @@ const PACKAGE_MANAGERS: &[&str] = &[
 
 impl Class {
     /// Every class, in the table's order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Documentation,
         Self::Licence,
         Self::Headers,
@@ -131,6 +135,8 @@ impl Class {
         Self::Leftovers,
         Self::VersionControl,
         Self::Tests,
+        Self::PerlManual,
+        Self::PythonTools,
         Self::SourceMaps,
         Self::TypeDeclarations,
         Self::Bytecode,
@@ -270,6 +276,18 @@ impl Class {
                     "phpunit",
                 ],
             ),
+            Self::PerlManual => (
+                "Perl's manual",
+                "people read it; its modules do what they do without",
+                "perldoc, and diagnostics.pm, which explains messages from it",
+                &["perldoc", "Perldoc.pm", "diagnostics.pm", "splain"],
+            ),
+            Self::PythonTools => (
+                "programs inside Python's library",
+                "an editor, a converter of sources and demonstrations, which modules that serve do not import",
+                "idle, 2to3, turtledemo",
+                &["idle", "2to3", "turtledemo"],
+            ),
             Self::SourceMaps => (
                 "source maps",
                 "they lead from packed code to its source, for debuggers and stack traces",
@@ -283,8 +301,8 @@ impl Class {
                 &["typescript.js", "tsc", "tsc.js", "_tsc.js", "tsserver.js"],
             ),
             Self::Bytecode => (
-                "compiled Python modules without source",
-                "Python ignores a cache file whose source is gone (PEP 3147)",
+                "compiled Python modules without source, or for -O",
+                "Python ignores a cache file whose source is gone (PEP 3147), and reads the others with -O",
                 "a quick start, while the source is there",
                 &[],
             ),

@@ -237,6 +237,10 @@ impl File<'_> {
         if let Some([_, top, ..]) = self.below_last("gems").filter(|_| self.gem_root()) {
             return matches!(*top, b"test" | b"spec").then_some(Class::Tests);
         }
+        let is_perls = |part: &&[u8]| matches!(*part, b"perl" | b"perl5");
+        if self.ends(&[".pod"]) && self.directories.iter().any(is_perls) {
+            return Some(Class::PerlManual);
+        }
         self.python_library()
     }
 
@@ -286,7 +290,7 @@ impl File<'_> {
         (inside.is_empty() && is_text && known.contains(&stem)).then_some(Class::Documentation)
     }
 
-    /// The tests of Python's own library, which distributions ship apart.
+    /// What Python's own library has and distributions ship apart.
     fn python_library(&self) -> Option<Class> {
         let at = self.directories.windows(2).position(|two| {
             matches!(two[0], b"lib" | b"lib64")
@@ -294,8 +298,9 @@ impl File<'_> {
                     .strip_prefix(b"python")
                     .is_some_and(|version| version.first().is_some_and(u8::is_ascii_digit))
         })?;
+        let inside = self.directories.get(at + 2..)?;
         let is_test = matches!(
-            self.directories.get(at + 2..)?,
+            inside,
             [b"test", ..]
                 | [b"idlelib", b"idle_test", ..]
                 | [
@@ -305,7 +310,11 @@ impl File<'_> {
                 ]
                 | [b"distutils" | b"lib2to3", b"tests", ..]
         );
-        is_test.then_some(Class::Tests)
+        if is_test {
+            return Some(Class::Tests);
+        }
+        let is_tool = matches!(inside, [b"idlelib" | b"lib2to3" | b"turtledemo", ..]);
+        is_tool.then_some(Class::PythonTools)
     }
 
     fn development(&self, owner: Option<&Package>) -> Option<Class> {
@@ -517,7 +526,10 @@ mod tests {
             ("usr/share/zoneinfo/UTC", None),
             ("usr/share/mime/globs2", None),
             ("usr/share/locale/de/LC_MESSAGES/x.mo", None),
-            ("usr/share/perl/5.36.0/pod/perldiag.pod", None),
+            ("usr/share/perl/5.36.0/pod/perldiag.pod", Some(PerlManual)),
+            ("app/perldiag.pod", None),
+            ("usr/local/lib/python3.11/idlelib/run.py", Some(PythonTools)),
+            ("app/idlelib/run.py", None),
             ("usr/include/stdio.h", Some(Headers)),
             ("usr/include/python2.7/pyconfig.h", None),
             ("usr/include/data.bin", None),

@@ -27,7 +27,7 @@ use std::borrow::Cow;
 use jettison_image::ImagePath;
 
 pub use os_release::OsRelease;
-pub use owners::Ownership;
+pub use owners::{Ownership, compiled_from};
 pub use tree_files::TreeFiles;
 pub use units::{Unit, UnitKind};
 

@@ -233,7 +233,7 @@ fn nearest(below: &HashMap<ImagePath, u32>, path: &[u8]) -> Option<u32> {
 }
 
 /// `d/__pycache__/m.cpython-311.opt-1.pyc` comes from `d/m.py` (PEP 3147).
-pub(super) fn compiled_from(path: &ImagePath) -> Option<ImagePath> {
+pub fn compiled_from(path: &ImagePath) -> Option<ImagePath> {
     let cache = path.parent()?;
     if cache.file_name() != b"__pycache__" || !path.file_name().ends_with(b".pyc") {
         return None;
