@@ -6,6 +6,7 @@
 //! becomes the next. A step is known by what it reads.
 
 pub mod add;
+mod auto_cache;
 mod base;
 mod cache;
 mod content;
@@ -94,6 +95,8 @@ pub struct DockerfileRequest {
     pub pull: bool,
     /// No RUN has a network.
     pub is_offline: bool,
+    /// Caches of compilers and package managers are mounted without being asked.
+    pub auto_cache: bool,
     /// Variables that every RUN is lent; they reach no image and change no key.
     pub lent: Vec<(String, String)>,
     /// Files of the host that every RUN is lent: where they are, and where it sees them.

@@ -12,6 +12,7 @@ use jettison_dockerfile::{Tree, parse};
 use jettison_image::{Digest, History, NewLayer, Platform, Timestamp, escape};
 use jettison_sandbox::Sandbox;
 
+use super::auto_cache::AutoCache;
 use super::base::{NamedContext, named};
 use super::cache::{CacheMode, Imported, Step};
 use super::context::Context as Directory;
@@ -62,6 +63,8 @@ pub(crate) struct Stage {
     /// What the stage is known by.
     pub(crate) key: Digest,
     pub(crate) report: StageReport,
+    /// Directories that are mounted in every RUN from now on.
+    pub(super) auto: Vec<AutoCache>,
     files: OnceLock<Arc<LayerFiles>>,
     /// Its files some layers ago.
     earlier: Option<Arc<LayerFiles>>,
@@ -179,6 +182,7 @@ impl Builder<'_> {
                     base_layers: below.base_layers,
                     key: below.key,
                     report,
+                    auto: below.auto.clone(),
                     files: below.files.clone(),
                     earlier: below.earlier.clone(),
                 });
@@ -203,6 +207,7 @@ impl Builder<'_> {
                 base_layers: 0,
                 key: key.digest(),
                 report: report("scratch"),
+                auto: Vec::new(),
                 files: OnceLock::new(),
                 earlier: None,
             });
@@ -233,6 +238,7 @@ impl Builder<'_> {
                 .with(image.manifest_digest.as_bytes())
                 .digest(),
             report: report(&name),
+            auto: Vec::new(),
             files: OnceLock::new(),
             earlier: None,
         })

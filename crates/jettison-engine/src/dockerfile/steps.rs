@@ -253,7 +253,36 @@ impl Builder<'_> {
             is_offline,
             ..action.clone()
         };
-        let mounts = Mounts::read(self, &action, &stage.state, |from| match from {
+        let mut with = action.clone();
+        let kept = self.auto_caches(stage, &mut with, node)?;
+        let made = self.run_with(stage, &with, &kept, step, node, needed);
+        let Err(StepError::Command { output, .. }) = &made else {
+            return made;
+        };
+        // A program of the author's took away a directory that is a mount.
+        let is_refused = |line: &str| {
+            line.contains("busy") && kept.iter().any(|path| line.contains(path.as_str()))
+        };
+        if !output.lines().any(is_refused) {
+            return made;
+        }
+        stage.auto.clear();
+        let note = format!("{step}: it removes a cache that is kept: once more without");
+        self.context.progress.note(&note);
+        self.run_with(stage, &action, &[], step, node, needed)
+    }
+
+    /// A RUN with the mounts that it has; `kept` are those that nobody asked for.
+    fn run_with(
+        &self,
+        stage: &mut Stage,
+        action: &RunAction,
+        kept: &[String],
+        step: &str,
+        node: &GraphStage,
+        needed: &BTreeMap<usize, Arc<Stage>>,
+    ) -> Result<(), StepError> {
+        let mounts = Mounts::read(self, action, &stage.state, |from| match from {
             None => Ok(Source::Directory(self.directory()?)),
             Some(name) => {
                 let source = self.source(name, false, node, needed)?;
@@ -272,9 +301,14 @@ impl Builder<'_> {
             .with_all(variables.flat_map(|(name, value)| [name.as_bytes(), value.as_slice()]))
             .with(&run.user)
             .with(&run.working_dir)
-            .with([u8::from(is_offline)])
+            .with([u8::from(action.is_offline)])
             .with_all(mounts.keys()?.iter().map(|key| key.as_bytes()));
         self.cached(stage, self.dated(key), |stage| {
+            if !kept.is_empty() {
+                let kept = kept.join(", ");
+                let note = format!("{step}: {kept} is kept between builds, outside of the layer");
+                self.context.progress.note(&note);
+            }
             let sandbox = self.sandbox()?;
             let snapshots = Snapshots::open(&sandbox, self.context)?;
             let below = snapshots.stack(&stage.layers, stage.base_layers)?;
@@ -295,7 +329,7 @@ impl Builder<'_> {
             });
             let mut lent: Vec<_> = proxies.chain(self.request.lent.clone()).collect();
             lent.extend(held.variables.clone());
-            running.run(&stage.state, &action, &below, held.mounts.clone(), &lent)
+            running.run(&stage.state, action, &below, held.mounts.clone(), &lent)
         })
     }
 

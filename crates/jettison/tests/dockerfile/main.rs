@@ -11,6 +11,7 @@ mod add_url;
 mod at_once;
 mod buildkit;
 mod cache;
+mod caches;
 mod contexts;
 mod delivered;
 mod killed;

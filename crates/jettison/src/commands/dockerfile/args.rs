@@ -76,6 +76,15 @@ pub struct DockerfileArgs {
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
     pub network: NetworkMode,
 
+    /// Keep the caches of compilers and package managers between builds, out of
+    /// the layers of RUN steps, where no instruction could notice [default]
+    #[arg(long, overrides_with = "no_auto_cache")]
+    pub auto_cache: bool,
+
+    /// Keep only the caches that RUN --mount asks for
+    #[arg(long)]
+    pub no_auto_cache: bool,
+
     /// Lend RUN steps this machine's CA bundle and proxy variables; neither
     /// reaches the image
     #[arg(long)]

@@ -219,6 +219,7 @@ fn request(args: &BuildArgs, file: &Path) -> Result<DockerfileRequest, Failure> 
         no_cache: words.no_cache,
         pull: words.pull,
         is_offline: words.network == NetworkMode::None,
+        auto_cache: !words.no_auto_cache,
         lent,
         lent_files,
         epoch: source_date_epoch()?,

@@ -1,0 +1,199 @@
+//! Caches of compilers and package managers, mounted without being asked.
+//!
+//! Where a RUN uses a tool of the table, the tool's cache directory is a cache
+//! mount: kept in the store between builds, and out of the layer. Once mounted
+//! it is mounted in every later RUN of the stage and of those that stand on it,
+//! so that all of them see what they would have seen. Where any instruction
+//! could notice, nothing is mounted.
+
+mod rules;
+mod script;
+mod tools;
+
+use jettison_dockerfile::graph::GraphStage;
+use jettison_dockerfile::instruction::{Mount, MountKind, Sharing};
+use jettison_image::{Digest, Follow};
+
+use super::FileSystem;
+use super::error::StepError;
+use super::key::Key;
+use super::stage::{Builder, Stage};
+use super::state::{RunAction, State, joined};
+use rules::{allows, overlap};
+use script::Script;
+use tools::{Directory, TOOLS, Tool};
+
+/// Under which it is remembered that a directory of some layers is empty.
+const EMPTY: &str = "empty-directory";
+
+/// A directory of a stage that is a mount from now on.
+#[derive(Debug, Clone)]
+pub(crate) struct AutoCache {
+    path: String,
+    id: String,
+    is_locked: bool,
+}
+
+impl Builder<'_> {
+    /// Adds the mounts to a RUN; what is returned is where they are.
+    pub(super) fn auto_caches(
+        &self,
+        stage: &mut Stage,
+        action: &mut RunAction,
+        node: &GraphStage,
+    ) -> Result<Vec<String>, StepError> {
+        let is_root = matches!(user_of(&stage.state), "" | "0" | "root");
+        if !self.request.auto_cache || !is_root {
+            return Ok(Vec::new());
+        }
+        let script = match &action.script {
+            Some((_, text)) => Script::of_text(text),
+            None => Script::of_arguments(&action.argv),
+        };
+        let script = script.unwrap_or_default();
+        let working_dir = joined("/", &stage.state.config.run.working_dir);
+        for (tool, directory) in used(&script) {
+            let Some(path) = place(tool, directory, &stage.state) else {
+                continue;
+            };
+            let is_known = stage.auto.iter().any(|known| overlap(&known.path, &path));
+            let is_allowed = || {
+                let (tree, graph) = (self.tree, self.graph);
+                allows(
+                    tree,
+                    graph,
+                    node.index,
+                    tool,
+                    directory,
+                    &path,
+                    &working_dir,
+                )
+            };
+            if !is_known && is_allowed() {
+                stage.auto.push(AutoCache {
+                    id: id(directory, stage),
+                    path,
+                    is_locked: directory.is_locked,
+                });
+            }
+        }
+        let own = action.mounts.iter();
+        let own = own.map(|mount| joined(&working_dir, &String::from_utf8_lossy(&mount.target)));
+        let own: Vec<String> = own.collect();
+        let mut paths = Vec::new();
+        for cache in stage.auto.clone() {
+            // What the author put there must be seen.
+            let is_free = !own.iter().any(|path| overlap(path, &cache.path));
+            if is_free && self.is_empty(stage, &cache.path)? {
+                action.mounts.push(cache.mount());
+                paths.push(cache.path);
+            }
+        }
+        Ok(paths)
+    }
+
+    /// Whether nothing lies in a directory of the stage.
+    fn is_empty(&self, stage: &Stage, path: &str) -> Result<bool, StepError> {
+        let layers = stage.layers.iter();
+        let key = Key::default()
+            .with_all(layers.map(|layer| layer.diff_id.0.as_bytes()))
+            .with(path);
+        let key = key.digest().to_string();
+        let store = self.context.store();
+        if let Some(known) = store.cached(EMPTY, &key) {
+            return Ok(known == [1]);
+        }
+        let files = stage.files(self.context)?;
+        let tree = files.tree();
+        let is_empty = match tree.resolve(path, Follow::All) {
+            Ok(found) => {
+                found.is_directory()
+                    && found.path().as_bytes() == path.trim_start_matches('/').as_bytes()
+                    && found.children().next().is_none()
+            }
+            Err(_) => {
+                // No link on the way may lead elsewhere.
+                let mut parts = path.match_indices('/').map(|(at, _)| &path[..at]);
+                let is_other = |part: &str| {
+                    let node = tree.get(part.trim_start_matches('/'));
+                    node.is_some_and(|node| !node.is_directory())
+                };
+                tree.get(path.trim_start_matches('/')).is_none() && !parts.any(is_other)
+            }
+        };
+        store.put_cached(EMPTY, &key, &[u8::from(is_empty)])?;
+        Ok(is_empty)
+    }
+}
+
+impl AutoCache {
+    fn mount(&self) -> Mount {
+        Mount {
+            kind: MountKind::Cache,
+            target: self.path.clone().into_bytes(),
+            id: self.id.clone().into_bytes(),
+            sharing: Some(match self.is_locked {
+                true => Sharing::Locked,
+                false => Sharing::Shared,
+            }),
+            ..Mount::default()
+        }
+    }
+}
+
+/// The caches of the tools that a script runs.
+fn used(script: &Script) -> impl Iterator<Item = (&'static Tool, &'static Directory)> {
+    let runs = |tool: &&Tool| {
+        script.commands.iter().any(|command| {
+            let mut programs = tool.programs.iter();
+            programs.any(|program| command.name == program.as_bytes())
+        })
+    };
+    let tools = TOOLS.iter().filter(runs).collect::<Vec<_>>();
+    let pairs = |tool: &'static Tool| tool.caches.iter().map(move |cache| (tool, cache));
+    tools.into_iter().flat_map(pairs)
+}
+
+/// Where a stage has a cache; none where that cannot be told.
+fn place(tool: &Tool, directory: &Directory, state: &State) -> Option<String> {
+    let variable = |name: &str| {
+        let value = state.variables.get(name)?;
+        (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned())
+    };
+    if tool
+        .veto_variables
+        .iter()
+        .any(|name| variable(name).is_some())
+    {
+        return None;
+    }
+    let home = |name: &str| (name == "HOME").then(|| "/root".to_owned());
+    let (value, below) = directory
+        .places
+        .iter()
+        .find_map(|(name, below)| Some((variable(name).or_else(|| home(name))?, *below)))?;
+    // A list of places: the first is written to.
+    let first = value.split(':').next().unwrap_or_default();
+    let path = joined(first, below);
+    let is_plain = path.split('/').all(|part| !matches!(part, "." | ".."));
+    let depth = path.split('/').filter(|part| !part.is_empty()).count();
+    (first.starts_with('/') && is_plain && depth > 1).then(|| path.trim_end_matches('/').to_owned())
+}
+
+/// Another user's directories have another owner.
+fn user_of(state: &State) -> &str {
+    let user = &state.config.run.user;
+    user.split(':').next().unwrap_or_default()
+}
+
+/// Caches are kept apart by base: what was compiled for one libc fits no other.
+fn id(directory: &Directory, stage: &Stage) -> String {
+    let base = stage.layers.iter().take(stage.base_layers);
+    let base: Digest = Key::default()
+        .with_all(base.map(|layer| layer.diff_id.0.as_bytes()))
+        .digest();
+    format!("auto-cache {} {}", directory.name, base.hex())
+}
+
+#[cfg(test)]
+mod tests;
