@@ -13,6 +13,7 @@ mod cases;
 mod conformance;
 mod dist;
 mod docs;
+mod guides;
 mod layers;
 mod processes;
 mod test;
@@ -32,6 +33,7 @@ Commands:
   test               Run all tests, with the services that they need
   docs [--check]     Write the generated pages and tables, or fail when they are stale
   cases [NAME…]      Slim real images and check that they still work
+  guides [NAME…]     Build the Dockerfiles of published guides, slim, verify, and compare with what they claim
   conformance        Build Dockerfiles and compare with what BuildKit makes of them
   bench [NAME…]      Measure a release build and write docs/results/NAME.json
   dist               Build the release binary, one static file
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "docs" => docs::run(rest),
         "cases" => cases::run(rest),
+        "guides" => guides::run(rest),
         "conformance" => conformance::run(rest),
         "bench" => bench::run(rest),
         // Parts of the benches that need a process of their own.

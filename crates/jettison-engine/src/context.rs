@@ -19,6 +19,14 @@ pub struct Context {
 }
 
 impl Context {
+    /// The same with another store.
+    pub(crate) fn with_store(&self, store: Store) -> Self {
+        Self {
+            transports: self.transports.with_store(store),
+            progress: Arc::clone(&self.progress),
+        }
+    }
+
     /// Where images and caches are kept.
     pub fn store(&self) -> &Store {
         self.transports.store()

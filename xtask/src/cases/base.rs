@@ -25,16 +25,25 @@ pub(crate) fn provide(client: &Client, folder: &Path) -> Result<(), Problem> {
         return Ok(());
     }
     println!("composing {TAG}");
-    let sources = sources()?;
     let archive = folder.join("base.tar");
+    compose(&archive, "")?;
+    let imported = client.demand_within(
+        &[OsStr::new("import"), archive.as_os_str(), OsStr::new(TAG)]
+            .map(|word| word.to_string_lossy().into_owned()),
+        Duration::from_secs(300),
+    );
+    let _ = std::fs::remove_file(&archive);
+    imported.map(drop)
+}
+
+/// Writes its file system as an archive, with further packages, separated by commas.
+pub(crate) fn compose(archive: &Path, more: &str) -> Result<(), Problem> {
+    let sources = sources()?;
     let mmdebstrap =
         workspace::find_program("mmdebstrap").ok_or("no mmdebstrap on this machine")?;
     let mut command = limited(mmdebstrap.as_os_str(), Duration::from_secs(900));
-    command.args([
-        "--quiet",
-        "--variant=minbase",
-        "--include=ca-certificates,tzdata",
-    ]);
+    command.args(["--quiet", "--variant=minbase"]);
+    command.arg(format!("--include=ca-certificates,tzdata,{more}").trim_end_matches(','));
     for setting in CLEAN {
         command.arg(format!("--aptopt={setting}"));
     }
@@ -55,18 +64,12 @@ pub(crate) fn provide(client: &Client, folder: &Path) -> Result<(), Problem> {
         }
     }
     command.arg("--customize-hook=chroot \"$1\" update-ca-certificates");
-    command.arg(SUITE).arg(&archive).args(sources);
+    command.arg(SUITE).arg(archive).args(sources);
     let output = output(&mut command, None)?;
     if !output.status.success() {
         return Err(format!("mmdebstrap: {}", last_words(&output)).into());
     }
-    let imported = client.demand_within(
-        &[OsStr::new("import"), archive.as_os_str(), OsStr::new(TAG)]
-            .map(|word| word.to_string_lossy().into_owned()),
-        Duration::from_secs(300),
-    );
-    let _ = std::fs::remove_file(&archive);
-    imported.map(drop)
+    Ok(())
 }
 
 /// The machine's own lists of sources that name the suite.

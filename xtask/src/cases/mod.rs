@@ -2,9 +2,9 @@
 //! deeper than what the slimmer is told. `cases/README.md` says how a case is written.
 
 mod answer;
-mod base;
+pub(crate) mod base;
 mod case;
-mod client;
+pub(crate) mod client;
 mod deeds;
 mod judge;
 mod laws;

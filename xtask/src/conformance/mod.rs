@@ -7,10 +7,10 @@ mod buildkit;
 mod case;
 mod compare;
 mod failure;
-mod jettison;
-mod layout;
+pub(crate) mod jettison;
+pub(crate) mod layout;
 mod scratch;
-mod server;
+pub(crate) mod server;
 mod tree;
 
 use std::path::{Path, PathBuf};

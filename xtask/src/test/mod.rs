@@ -21,7 +21,7 @@ use registry::Registry;
 use tally::Tally;
 
 use crate::processes::{self, Foreground};
-use crate::{Problem, cases, conformance, upx, workspace};
+use crate::{Problem, cases, conformance, guides, upx, workspace};
 
 const HELP: &str = "\
 Usage: cargo xtask test [--no-install] [--minutes N] [-- CARGO-TEST-ARGUMENTS]
@@ -121,6 +121,7 @@ fn run_with_services(
     if options.chosen.is_empty() {
         without.extend(examples::run(root, tally)?);
         without.extend(conformance::run_all(root, tally)?);
+        without.extend(guides::run_fast(root, tally)?);
         if let Some(engine) = &engine {
             without.extend(cases::run_fast(root, &engine.host, tally)?);
         }

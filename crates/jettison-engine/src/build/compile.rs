@@ -81,7 +81,7 @@ fn last_words(output: &str) -> String {
 /// Asks the toolchain what the recipe has to know.
 pub(crate) fn ask_toolchain(root: &Path, project: &Project, request: &mut Request) {
     for ToolchainProbe { about, command } in project.toolchain_probes(request) {
-        let answer = run(root, &command, &mut |_| {}).unwrap_or_default();
+        let answer = run(root, &command, None, &mut |_| {}).unwrap_or_default();
         request.answers.push((about, answer));
     }
 }
@@ -90,9 +90,10 @@ pub(crate) fn ask_toolchain(root: &Path, project: &Project, request: &mut Reques
 pub(crate) fn compile(
     source: &HostSource,
     recipe: Recipe,
+    cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<Compiled, CompileError> {
-    match attempt(source, &recipe, progress) {
+    match attempt(source, &recipe, cache, progress) {
         Attempt::Done(path, warnings) => Ok(Compiled {
             recipe,
             path,
@@ -102,7 +103,7 @@ pub(crate) fn compile(
         Attempt::TryFallback(why) => {
             progress.note(&format!("{}; trying another way", why.cause));
             let fallback = *recipe.fallback.expect("asked for only where there is one");
-            let mut compiled = compile(source, fallback, progress)?;
+            let mut compiled = compile(source, fallback, cache, progress)?;
             compiled.warnings.push(why);
             Ok(compiled)
         }
@@ -115,17 +116,22 @@ enum Attempt {
     Failed(CompileError),
 }
 
-fn attempt(source: &HostSource, recipe: &Recipe, progress: &dyn Progress) -> Attempt {
+fn attempt(
+    source: &HostSource,
+    recipe: &Recipe,
+    cache: Option<&Path>,
+    progress: &dyn Progress,
+) -> Attempt {
     let mut warnings = Vec::new();
     if let Some(survey) = &recipe.survey
-        && let Ok(answer) = run(source.root(), survey, &mut |_| {})
+        && let Ok(answer) = run(source.root(), survey, cache, &mut |_| {})
     {
         warnings = recipe.survey_findings(&answer.stdout);
     }
     let mut stdout = String::new();
     for command in &recipe.commands {
         let item = progress.begin(&format!("building {}", recipe.name), None);
-        let answer = run(source.root(), command, &mut |line| item.say(line));
+        let answer = run(source.root(), command, cache, &mut |line| item.say(line));
         drop(item);
         let answer = match answer {
             Ok(answer) => answer,
@@ -183,8 +189,17 @@ pub(crate) fn explain_dynamic(recipe: &Recipe, facts: &ElfFacts) -> Failure {
 
 /// Runs a command with an empty standard input; every line of its standard
 /// error is handed on while it runs.
-fn run(root: &Path, command: &Command, on_line: &mut dyn FnMut(&str)) -> std::io::Result<Answer> {
+fn run(
+    root: &Path,
+    command: &Command,
+    cache: Option<&Path>,
+    on_line: &mut dyn FnMut(&str),
+) -> std::io::Result<Answer> {
     let mut host_command = HostCommand::new(&command.program);
+    if let Some(cache) = cache {
+        // Cargo is told by its target directory.
+        host_command.env("GOCACHE", cache.join("go"));
+    }
     host_command
         .args(&command.arguments)
         .envs(

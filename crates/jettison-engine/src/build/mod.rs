@@ -47,6 +47,7 @@ pub use source::SourceError;
 
 pub(crate) use config::{exposed_ports, healthcheck_argv};
 pub(crate) use git::Checkout;
+pub(crate) use source::HostSource;
 
 /// What is to be built, and how.
 #[derive(Debug, Clone)]
@@ -72,6 +73,8 @@ pub struct BuildRequest {
     /// `SOURCE_DATE_EPOCH` (reproducible-builds.org/specs/source-date-epoch);
     /// the commit's date when not given.
     pub source_date_epoch: Option<u64>,
+    /// Where compilers keep what they know, instead of their usual place.
+    pub compiler_cache: Option<PathBuf>,
     /// Variables of the caller's environment.
     pub environment: Vec<(String, String)>,
     /// The time now, in seconds since 1970.

@@ -52,7 +52,12 @@ pub(crate) fn prepare(request: &BuildRequest, context: &Context) -> Result<Prepa
         .choose(facts.bin.as_deref())
         .map(|binary| project.runtime_files(&source, binary))
         .unwrap_or_default();
-    let compiled = compile(&source, recipe, &*context.progress)?;
+    let compiled = compile(
+        &source,
+        recipe,
+        request.compiler_cache.as_deref(),
+        &*context.progress,
+    )?;
     let program = own_copy(&compiled.path, directory.path())?;
 
     let choice = BaseChoice::parse(said.settings.base.as_deref().unwrap_or_default());
@@ -127,7 +132,10 @@ fn recipe_request(
         source_root: source.root().to_string_lossy().into_owned(),
         output_directory: output.to_string_lossy().into_owned(),
         cargo_home,
-        cargo_target_directory: None,
+        cargo_target_directory: request
+            .compiler_cache
+            .as_ref()
+            .map(|cache| cache.join("cargo").to_string_lossy().into_owned()),
         environment: environment.cloned().collect(),
         features: said.settings.build.features.clone(),
         cgo: said.settings.build.cgo,

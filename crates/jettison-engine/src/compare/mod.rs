@@ -6,6 +6,7 @@
 //! them. Nothing is judged beyond that; whether two images do the same is the
 //! question of `exam`.
 
+mod approaches;
 mod fleet;
 mod movers;
 mod start;
@@ -21,6 +22,10 @@ use jettison_image::account::{PrivilegedRow, Survey};
 use jettison_image::{Image, Platform};
 use jettison_plan::Probe;
 
+pub use approaches::{
+    APPROACHES_SCHEMA, Approach, Approaches, ApproachesError, ApproachesRequest, BuildTimes,
+    approaches,
+};
 pub use fleet::Fleet;
 pub use value::*;
 
@@ -85,19 +90,28 @@ pub fn compare(request: &CompareRequest, context: &Context) -> Result<Compared, 
             .transports
             .open(location, request.platform.as_ref())?;
         context.transports.fetch(&image)?;
-        opened.push((name, image));
+        opened.push((name.clone(), image));
     }
+    compare_opened(&opened, request, context)
+}
+
+/// The same with images that are open; those of the request are not looked at.
+fn compare_opened(
+    opened: &[(String, Opened)],
+    request: &CompareRequest,
+    context: &Context,
+) -> Result<Compared, CompareError> {
     let starter = request
         .start
         .as_ref()
         .map(|start| Starter::open(start, context));
     let mut images = Vec::with_capacity(opened.len());
     let mut inspections = Vec::with_capacity(opened.len());
-    for (name, opened) in &opened {
+    for (name, opened) in opened {
         let (column, inspection) =
             column(name, opened, starter.as_ref(), context).map_err(|source| {
                 CompareError::Image {
-                    name: (*name).clone(),
+                    name: name.clone(),
                     source,
                 }
             })?;

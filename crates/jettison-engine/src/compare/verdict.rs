@@ -11,6 +11,12 @@ pub(super) fn verdict(images: &[Column]) -> CompareVerdict {
             text: "there is nothing to compare".to_owned(),
         };
     };
+    if let [alone] = images {
+        return CompareVerdict {
+            smallest: None,
+            text: format!("{} has nothing beside it", alone.image.name),
+        };
+    }
     let mut smallest = (0..images.len()).filter(|&at| images[at].wire_bytes == least);
     let (Some(at), None) = (smallest.next(), smallest.next()) else {
         let alike = images.iter().filter(|image| image.wire_bytes == least);

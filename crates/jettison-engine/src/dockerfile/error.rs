@@ -67,6 +67,8 @@ pub enum DockerfileError {
         /// Why.
         #[source]
         source: Box<StepError>,
+        /// What the Dockerfile lacks, where that can be told.
+        hint: Option<String>,
     },
     /// The image contradicts itself.
     #[error(transparent)]
@@ -205,16 +207,27 @@ impl DockerfileError {
         match self {
             Self::Cache { .. } => Some("ignore-error=true makes it a warning".to_owned()),
             Self::Frontend { .. } => Some(ELSEWHERE.to_owned()),
+            Self::Step {
+                hint: Some(hint), ..
+            } => Some(hint.clone()),
             Self::Step { source, .. } => match &**source {
                 StepError::State(StateError::BuildKit(_)) => Some(ELSEWHERE.to_owned()),
+                StepError::Sandbox(jettison_sandbox::Error::User(_)) => Some(
+                    "make the user in a RUN above, or name one by number, as in USER 65532"
+                        .to_owned(),
+                ),
                 StepError::Sandbox(error) => error.hint(),
                 StepError::Unknown { name, stages, .. } => {
                     let stages = match stages.as_slice() {
-                        [] => "no stage of this Dockerfile has a name".to_owned(),
+                        [] => format!(
+                            "no stage of this Dockerfile has a name; is a stage that begins with \
+                             FROM … AS {name} missing above?"
+                        ),
                         stages => format!("its stages are {}", stages.join(", ")),
                     };
                     let context = format!("--build-context {name}=… names another source");
-                    Some(format!("{stages}; {context}"))
+                    let sign = if stages.ends_with('?') { "" } else { ";" };
+                    Some(format!("{stages}{sign} {context}"))
                 }
                 StepError::Pull { .. } => Some(
                     "without --pull the local store and the Docker engine are asked first"

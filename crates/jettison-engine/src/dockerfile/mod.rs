@@ -12,6 +12,7 @@ mod cache;
 mod content;
 pub mod context;
 pub mod copy;
+mod diagnose;
 mod error;
 mod files;
 mod finish;
@@ -36,7 +37,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use jettison_dockerfile::graph::graph;
+use jettison_dockerfile::graph::{Base, Graph, graph};
 use jettison_dockerfile::syntax::DirectiveName;
 use jettison_dockerfile::{Tree, parse};
 use jettison_image::{Image, Platform, Timestamp, escape};
@@ -157,6 +158,44 @@ pub fn committed(directory: &Path) -> Option<u64> {
     crate::build::Checkout::of(directory).committed
 }
 
+/// The images that the stages of a target stand on, by the names that FROM has.
+pub(crate) fn bases(
+    request: &DockerfileRequest,
+) -> Result<Vec<(String, Location)>, DockerfileError> {
+    let file = escape(&request.file.to_string_lossy());
+    let tree = read(&request.file, &file)?;
+    let platform = request.platform.clone().unwrap_or_else(Platform::host);
+    let graph = graph_of(request, &tree, &platform, &file)?;
+    let needed = graph.needed(graph.target);
+    let names = needed.iter().filter_map(|stage| match &stage.base {
+        Base::Name(name) => Some(String::from_utf8_lossy(name).into_owned()),
+        Base::Stage(_) => None,
+    });
+    let located = names.filter_map(|name| match base::named(&request.contexts, &name) {
+        Some(NamedContext::Image(location)) => Some((name, location.clone())),
+        Some(NamedContext::Directory(_)) => None,
+        None if name == "scratch" => None,
+        None => Some((name.clone(), Location::Name(name))),
+    });
+    Ok(located.collect())
+}
+
+fn graph_of(
+    request: &DockerfileRequest,
+    tree: &Tree,
+    platform: &Platform,
+    file: &str,
+) -> Result<Graph, DockerfileError> {
+    let predefined = predefined(platform, request.target.as_deref());
+    let target = request.target.as_ref().map(String::as_bytes);
+    let is_context = |name: &str| base::named(&request.contexts, name).is_some();
+    let graph = graph(tree, target, &predefined, &request.build_args, &is_context);
+    graph.map_err(|error| DockerfileError::Graph {
+        file: file.to_owned(),
+        error,
+    })
+}
+
 /// Builds the image of a target.
 pub fn build(
     request: &DockerfileRequest,
@@ -166,14 +205,7 @@ pub fn build(
     let file = escape(&path.to_string_lossy());
     let tree = read(path, &file)?;
     let platform = request.platform.clone().unwrap_or_else(Platform::host);
-    let predefined = predefined(&platform, request.target.as_deref());
-    let target = request.target.as_ref().map(String::as_bytes);
-    let is_context = |name: &str| base::named(&request.contexts, name).is_some();
-    let graph = graph(&tree, target, &predefined, &request.build_args, &is_context);
-    let graph = graph.map_err(|error| DockerfileError::Graph {
-        file: file.clone(),
-        error,
-    })?;
+    let graph = graph_of(request, &tree, &platform, &file)?;
     let directory = OnceLock::new();
     let epoch = request.epoch.or(request.committed).unwrap_or_else(|| {
         // What cannot be read is said by the step that reads it.

@@ -16,6 +16,7 @@ use super::auto_cache::AutoCache;
 use super::base::{NamedContext, named};
 use super::cache::{CacheMode, Imported, Step};
 use super::context::Context as Directory;
+use super::diagnose::Scene;
 use super::error::{DockerfileError, StepError};
 use super::files::LayerFiles;
 use super::handed::{Handed, unpacked};
@@ -103,16 +104,16 @@ impl Builder<'_> {
         let from = &all[syntax.from];
         let mut stage = self
             .begin(node, needed)
-            .map_err(|error| self.at(from, error))?;
+            .map_err(|error| self.at(node, from, error))?;
         for trigger in stage.state.take_triggers() {
             let made = self.trigger(&mut stage, &trigger, node, needed);
-            made.map_err(|error| self.at(from, error))?;
+            made.map_err(|error| self.at(node, from, error))?;
         }
         let own = syntax.instructions(all).iter();
         for instruction in own.filter(|_| !node.is_context) {
             let text = self.tree.text(&instruction.range);
             self.step(&mut stage, instruction, text, node, needed)
-                .map_err(|error| self.at(instruction, error))?;
+                .map_err(|error| self.at(node, instruction, error))?;
         }
         Ok(stage)
     }
@@ -140,8 +141,19 @@ impl Builder<'_> {
         steps
     }
 
-    fn at(&self, instruction: &Instruction, source: StepError) -> DockerfileError {
+    fn at(
+        &self,
+        node: &GraphStage,
+        instruction: &Instruction,
+        source: StepError,
+    ) -> DockerfileError {
+        let scene = Scene {
+            tree: self.tree,
+            graph: self.graph,
+            is_lent: !self.request.lent_files.is_empty(),
+        };
         DockerfileError::Step {
+            hint: scene.hint(node, instruction, &source),
             file: self.file.to_owned(),
             line: instruction.lines.start,
             instruction: shown(self.tree.text(&instruction.range)),

@@ -44,7 +44,7 @@ pub(crate) fn make_directory(
 /// The directories to make, links on the way followed.
 fn missing(tree: &Tree, path: &str) -> Result<Vec<ImagePath>, StepError> {
     let not_a_directory =
-        |path: &ImagePath| StepError::Source(format!("/{}: not a directory", path.display()));
+        |path: &ImagePath| StepError::Source(format!("{}: not a directory", path.display()));
     let mut at = ImagePath::root();
     let mut missing = Vec::new();
     for name in path.split('/').filter(|name| !name.is_empty()) {

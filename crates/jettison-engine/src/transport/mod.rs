@@ -86,6 +86,14 @@ impl Transports {
         })
     }
 
+    /// The same ways with another store.
+    pub(crate) fn with_store(&self, store: Store) -> Self {
+        Self {
+            store,
+            ..self.clone()
+        }
+    }
+
     /// The local store.
     pub fn store(&self) -> &Store {
         &self.store

@@ -37,7 +37,7 @@ use crate::ui::Ui;
 /// What the project says about its image stands in its jettison.toml; flags
 /// win. Surroundings (variables, volumes, services) hold for the run here, not
 /// for the image. Unless every probe is answered well, nothing is delivered.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
   jettison build .
@@ -214,7 +214,7 @@ fn failure(error: BuildError) -> Failure {
     }
 }
 
-fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
+pub(super) fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -227,6 +227,7 @@ fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
         timeout: Duration::from_secs(args.probes.timeout),
         compression: args.compression.into(),
         upx: args.upx,
+        compiler_cache: None,
         lock: args.lock.clone(),
         suite: args.suite.clone(),
         source_date_epoch: source_date_epoch()?,

@@ -6,6 +6,7 @@ use clap::Args;
 use jettison_engine::compare::{self as engine, CompareError, CompareRequest, Fleet, StartRequest};
 use jettison_engine::transport::Location;
 
+use super::approaches::{ApproachArgs, carry_out};
 use super::copy;
 use super::shared::{Format, FormatArgs, GlobalArgs, ProbeArgs, SurroundingsArgs};
 use super::words::{self, flag};
@@ -31,11 +32,12 @@ use crate::ui::Ui;
 Examples:
   jettison compare shop:1.2 shop:1.2-slim
   jettison compare docker-archive:naive.tar oci:multi-stage shop --probe /health
+  jettison compare --approaches . --probe /health
   jettison compare shop:1 shop:2 --no-start --nodes 500 --pulls-per-day 2000 --bandwidth 100M")]
 pub struct CompareArgs {
     /// oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE,
     /// docker-daemon:NAME, docker://REF, or a name; the first is the baseline
-    #[arg(value_name = "IMAGE", required = true, num_args = 2..)]
+    #[arg(value_name = "IMAGE", required_unless_present = "approaches", num_args = 2..)]
     pub images: Vec<String>,
 
     /// Take the images for OS/ARCHITECTURE from a list
@@ -78,6 +80,9 @@ pub struct CompareArgs {
     pub bandwidth: String,
 
     #[command(flatten)]
+    pub approaches: ApproachArgs,
+
+    #[command(flatten)]
     pub probes: ProbeArgs,
 
     #[command(flatten)]
@@ -90,6 +95,15 @@ pub struct CompareArgs {
 /// Reads, starts and reports. What is found is no failure.
 pub fn compare(args: &CompareArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
     let request = request(args)?;
+    if let Some(project) = &args.approaches.approaches {
+        let exam = (&args.probes, &args.surroundings);
+        let found = carry_out(&args.approaches, project, exam, request, global, ui)?;
+        match args.format.format {
+            Format::Text => ui.answer(&report::approaches::text(&found))?,
+            Format::Json => ui.document(&found)?,
+        }
+        return Ok(Exit::Fine);
+    }
     let context = settings::context(global, ui)?;
     let compared = engine::compare(&request, &context).map_err(failure)?;
     match args.format.format {
@@ -152,7 +166,7 @@ fn bits(text: &str) -> Result<u64, String> {
     Ok(bits.round() as u64)
 }
 
-fn failure(error: CompareError) -> Failure {
+pub(super) fn failure(error: CompareError) -> Failure {
     match error {
         CompareError::Transport(error) => copy::failure(error),
         other => Failure::new(other),

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, one function, done.
 
+pub mod approaches;
 pub mod attach;
 pub mod bake;
 pub mod build;

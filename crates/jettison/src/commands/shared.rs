@@ -47,7 +47,7 @@ pub enum Format {
 }
 
 /// `--format`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct FormatArgs {
     /// Form of the answer on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]

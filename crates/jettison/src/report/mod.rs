@@ -1,5 +1,6 @@
 //! One renderer a command: values in, text or documents out.
 
+pub mod approaches;
 pub mod build;
 pub mod compare;
 pub mod dockerfile;

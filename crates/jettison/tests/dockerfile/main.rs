@@ -8,12 +8,14 @@
 )]
 
 mod add_url;
+mod approaches;
 mod at_once;
 mod buildkit;
 mod cache;
 mod caches;
 mod contexts;
 mod delivered;
+mod diagnoses;
 mod killed;
 mod outputs;
 mod room;

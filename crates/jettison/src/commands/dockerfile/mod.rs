@@ -52,7 +52,7 @@ pub fn build(
     let delivery = Delivery::read(&args.delivery)?;
     delivery.clear_stdout(args.format.format, ui)?;
     let built_by = match args.dockerfile.engine {
-        EngineChoice::Embedded => Some(request(args, &file)?),
+        EngineChoice::Embedded => Some(dockerfile_request(args, &file)?),
         EngineChoice::Buildkit => None,
     };
     let context = settings::context(global, ui)?;
@@ -133,23 +133,8 @@ fn slimmed(
     context: &Context,
     ui: &Ui,
 ) -> Result<Option<Slimmed>, Failure> {
-    let exam = verify::request(&ExamArgs {
-        probes: args.probes.clone(),
-        surroundings: args.surroundings.clone(),
-        ..ExamArgs::default()
-    })?;
-    let compression = delivery.compression(args.compression);
-    let request = SlimRequest {
-        image: Location::Name(String::new()),
-        platform: None,
-        exam,
-        grain: Grain::Auto,
-        keep: Vec::new(),
-        drop: Vec::new(),
-        plan: None,
-        complement: false,
-        compression: compression.into(),
-    };
+    let mut request = slim_request(args)?;
+    request.compression = delivery.compression(args.compression).into();
     match slim::slim_image(image, &request, context) {
         Ok(slimmed) => Ok(Some(slimmed)),
         Err(error) => {
@@ -170,7 +155,31 @@ fn slimmed(
     }
 }
 
-fn request(args: &BuildArgs, file: &Path) -> Result<DockerfileRequest, Failure> {
+/// How the image is slimmed.
+pub(super) fn slim_request(args: &BuildArgs) -> Result<SlimRequest, Failure> {
+    let exam = verify::request(&ExamArgs {
+        probes: args.probes.clone(),
+        surroundings: args.surroundings.clone(),
+        ..ExamArgs::default()
+    })?;
+    Ok(SlimRequest {
+        image: Location::Name(String::new()),
+        platform: None,
+        exam,
+        grain: Grain::Auto,
+        keep: Vec::new(),
+        drop: Vec::new(),
+        plan: None,
+        complement: false,
+        compression: args.compression.into(),
+    })
+}
+
+/// What the Dockerfile is executed with.
+pub(super) fn dockerfile_request(
+    args: &BuildArgs,
+    file: &Path,
+) -> Result<DockerfileRequest, Failure> {
     let words = &args.dockerfile;
     let mut labels = BTreeMap::new();
     for label in &args.label {
@@ -248,7 +257,8 @@ fn describe(args: &BuildArgs, file: &Path, call: Call, ui: &Ui) -> Result<Exit, 
             let target = args.dockerfile.target.as_ref().map(String::as_bytes);
             let build_args = build_args(&args.dockerfile.build_arg);
             let outline = outline::outline(&tree, target, &BTreeMap::new(), &build_args);
-            let outline = outline.map_err(Failure::new)?;
+            let named = |error| Failure::new(format!("{}: {error}", file.display()));
+            let outline = outline.map_err(named)?;
             match args.format.format {
                 Format::Text => report::dockerfile::outline(&outline, ui)?,
                 Format::Json => ui.document(&outline)?,

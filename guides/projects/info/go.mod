@@ -1,0 +1,3 @@
+module example.org/info
+
+go 1.21
