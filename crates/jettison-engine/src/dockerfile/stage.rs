@@ -227,10 +227,22 @@ impl Builder<'_> {
         let location = match self.meant(&name) {
             NamedContext::Image(location) => location,
             NamedContext::Directory(path) => {
-                return Err(StepError::Source(format!(
-                    "the context {name} is the directory {}, and no image",
-                    path.display()
-                )));
+                let state = State::scratch(&platform, escape_character);
+                let key = Key::default().with("scratch").with(platform.to_string());
+                let mut stage = Stage {
+                    state,
+                    layers: Vec::new(),
+                    base_layers: 0,
+                    key: key.digest(),
+                    report: report(&name),
+                    files: OnceLock::new(),
+                    earlier: None,
+                };
+                self.lay_directory(&mut stage, &path)?;
+                // It is what the stage stands on, and no step of it.
+                stage.report.cached = 0;
+                stage.report.size_bytes = 0;
+                return Ok(stage);
             }
         };
         let image = self.bring(&location, &platform)?;

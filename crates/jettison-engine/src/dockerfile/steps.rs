@@ -2,6 +2,7 @@
 //! the cache where that is known.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use jettison_dockerfile::graph::GraphStage;
@@ -20,7 +21,7 @@ use super::layers::{recall, remember};
 use super::mounts::{Mounts, is_proxy};
 use super::run::Running;
 use super::snapshots::Snapshots;
-use super::source::Source;
+use super::source::{Source, open_directory};
 use super::stage::{Builder, Stage};
 use super::state::{RunAction, joined};
 use super::workdir::make_directory;
@@ -182,6 +183,25 @@ impl Builder<'_> {
         // What follows depends on the stage below in any case.
         let next = Key::new("copied", &stage.key).with(made.as_bytes());
         (made, next.digest())
+    }
+
+    /// The files of a directory as what a stage stands on, `.dockerignore`
+    /// heeded, as BuildKit takes a named context of that kind.
+    pub(super) fn lay_directory(&self, stage: &mut Stage, path: &Path) -> Result<(), StepError> {
+        let source = open_directory(path, None, self.context)?;
+        let request = CopyRequest {
+            sources: vec![b".".to_vec()],
+            destination: b"/".to_vec(),
+            working_dir: b"/".to_vec(),
+            time: self.epoch,
+            limits: self.context.limits().clone(),
+            scratch: Some(self.context.scratch()?),
+            ..CopyRequest::default()
+        };
+        let selection = copy::select(&request, &source)?;
+        self.copied(stage, &selection)?;
+        stage.base_layers = stage.layers.len();
+        Ok(())
     }
 
     fn copy_request(&self, stage: &Stage, files: &CopyFiles) -> Result<CopyRequest, StepError> {
