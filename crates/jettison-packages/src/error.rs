@@ -61,6 +61,27 @@ pub enum Error {
         /// Debian's name of the architecture.
         architecture: String,
     },
+    /// A package that was named is in none of the indexes.
+    #[error(
+        "package {name} is not in {suite} for {architecture}{}",
+        similar_names(similar)
+    )]
+    UnknownPackage {
+        /// The package.
+        name: String,
+        /// The suite.
+        suite: String,
+        /// Debian's name of the architecture.
+        architecture: String,
+        /// Names that look like it.
+        similar: Vec<String>,
+    },
+    /// The packages that were named cannot be together.
+    #[error("the packages cannot be installed together: {}", lines.join("; "))]
+    Unsolvable {
+        /// The rules that contradict each other.
+        lines: Vec<String>,
+    },
     /// A certificate file is not what it must be.
     #[error("{what} is not a certificate file: {problem}")]
     Certificate {
@@ -116,5 +137,12 @@ impl Error {
             what: escape(&what),
             source,
         }
+    }
+}
+
+fn similar_names(similar: &[String]) -> String {
+    match similar {
+        [] => String::new(),
+        similar => format!("; there is {}", similar.join(", ")),
     }
 }

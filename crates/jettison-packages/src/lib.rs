@@ -24,6 +24,8 @@ pub mod index;
 pub mod installed;
 pub mod release;
 pub mod rewrite;
+pub mod solve;
+pub mod system;
 
 pub use error::Error;
 pub use fetch::{Fetch, FetchError, Location, Request};

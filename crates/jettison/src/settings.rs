@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jettison_engine::Context;
+use jettison_engine::base::ArchiveOptions;
 use jettison_engine::http::{HttpOptions, Proxies};
 use jettison_engine::progress::Progress;
 use jettison_engine::store::Store;
@@ -38,6 +39,7 @@ pub fn context(global: &GlobalArgs, ui: &Ui) -> Result<Context, Failure> {
         },
         environment: Environment::new(std::env::vars_os()),
         limits: limits(global)?,
+        archives: ArchiveOptions::default(),
     };
     let transports =
         Transports::new(store, options, Arc::clone(&progress)).map_err(Failure::new)?;

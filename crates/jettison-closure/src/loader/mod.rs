@@ -11,6 +11,7 @@ mod object;
 mod paths;
 mod search;
 mod session;
+mod written;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,6 +22,7 @@ use self::cache::Cache;
 use self::object::Object;
 use self::paths::Directory;
 use self::session::Session;
+pub use self::written::{CachedLibrary, cache_flags, write_cache};
 use crate::edge::Edge;
 use crate::world::World;
 

@@ -1,7 +1,10 @@
 //! The base of an image, composed from signed Debian packages: which archives,
 //! which versions, and the files that come of them.
 
+mod loader_cache;
 mod sources;
+mod spec;
+mod system;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +17,9 @@ use jettison_packages::release::{Keyring, VerifyError};
 use jettison_packages::{Error, Lock, LockedBase, PackageLimits};
 
 pub(crate) use sources::machine_archives;
+pub use spec::SystemSpec;
+pub use system::ArchiveOptions;
+pub(crate) use system::system_image;
 
 use crate::Context;
 use crate::files;
@@ -91,6 +97,15 @@ pub enum BaseError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A layer could not be written.
+    #[error(transparent)]
+    Assemble(#[from] crate::build::AssembleError),
+    /// A layer cannot be read.
+    #[error(transparent)]
+    Spool(#[from] crate::spool::SpoolError),
+    /// The image contradicts itself.
+    #[error(transparent)]
+    Image(#[from] jettison_image::Error),
 }
 
 impl BaseError {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jettison_packages::apt::{self, Archives, Sources};
+use jettison_packages::{Error, Location};
 
 use super::{BaseError, BaseRequest};
 
@@ -27,15 +28,36 @@ pub(super) fn archives(request: &BaseRequest) -> Result<Archives, BaseError> {
         }
         None => {
             let sources = machine_sources(Path::new(APT));
-            let mut archives = apt::choose(
-                &sources.sources,
-                request.suite.as_deref(),
-                &request.architecture,
-            )?;
+            let suite = request.suite.as_deref();
+            let chosen = apt::choose(&sources.sources, suite, &request.architecture);
+            let mut archives = match (chosen, suite) {
+                (Err(Error::NoMirror { .. }), Some(suite)) => {
+                    beside(&sources, suite, &request.architecture)?
+                }
+                (chosen, _) => chosen?,
+            };
             archives.notes.extend(sources.notes);
             Ok(archives)
         }
     }
+}
+
+/// Another release than the machine's, from where its own comes from.
+fn beside(sources: &Sources, suite: &str, architecture: &str) -> Result<Archives, Error> {
+    let none = || Error::NoMirror {
+        suite: Some(suite.to_owned()),
+    };
+    let own = apt::choose(&sources.sources, None, architecture).map_err(|_| none())?;
+    let root = own
+        .archives
+        .iter()
+        .flat_map(|archive| &archive.roots)
+        .next();
+    let root = match root.ok_or_else(none)? {
+        Location::Url(url) => url.clone(),
+        Location::File(path) => format!("file:{}", path.display()),
+    };
+    apt::from_mirror(&root, None, suite).map_err(|_| none())
 }
 
 /// The archives that the machine itself takes packages of its release from.

@@ -9,6 +9,7 @@ use jettison_image::{Image, Platform, Reference};
 
 use super::error::{DockerfileError, StepError};
 use crate::Context;
+use crate::base::SystemSpec;
 use crate::transport::Location;
 
 /// What a named context is.
@@ -52,6 +53,7 @@ impl NamedContext {
         ]
         .iter()
         .any(|scheme| value.starts_with(scheme))
+            || SystemSpec::is_meant(value)
         {
             Self::Image(location(value.to_owned())?)
         } else if value.contains("://") {
@@ -106,6 +108,11 @@ mod tests {
             ("a=oci-layout:///d/x", image("oci:/d/x")),
             ("a=oci-layout:///d/x@sha256:00", image("oci:/d/x")),
             ("a=oci-archive:x.tar", image("oci-archive:x.tar")),
+            (
+                "a=debian:trixie?packages=gcc",
+                image("debian:trixie?packages=gcc"),
+            ),
+            ("a=debian:trixie?gcc", None),
             ("a=../dir", Some(NamedContext::Directory("../dir".into()))),
             ("a=https://example.org/x.git", None),
             ("a=", None),

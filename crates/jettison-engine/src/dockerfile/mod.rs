@@ -49,7 +49,7 @@ pub use cache::{CacheExport, CacheMode};
 pub use content::FileSystem;
 pub use error::{DockerfileError, StepError};
 pub(crate) use files::LayerFiles;
-pub(crate) use layers::layers_of;
+pub(crate) use layers::{layers_of, recall, remember};
 pub use mounts::Secret;
 pub use ports::PortError;
 pub use state::StateError;

@@ -28,6 +28,8 @@ pub struct HttpOptions {
     pub ca_files: Vec<PathBuf>,
     /// PEM files with a certificate and its key that say who we are.
     pub identity: Option<(PathBuf, PathBuf)>,
+    /// Any certificate will do; for registries that are said to be insecure.
+    pub unverified: bool,
     /// When to try again.
     pub retry: Retry,
     /// How long a connection may take to come about.
@@ -42,6 +44,7 @@ impl Default for HttpOptions {
             proxies: Proxies::default(),
             ca_files: Vec::new(),
             identity: None,
+            unverified: false,
             retry: Retry::default(),
             connect_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(60),
@@ -312,7 +315,9 @@ fn build(options: &HttpOptions, tls: bool, direct: bool) -> Result<reqwest::Clie
         .connect_timeout(options.connect_timeout)
         .no_proxy();
     if tls {
-        builder = builder.tls_certs_merge(certificates(options)?);
+        builder = builder
+            .tls_certs_merge(certificates(options)?)
+            .tls_danger_accept_invalid_certs(options.unverified);
         if let Some((certificate, key)) = &options.identity {
             let mut pem = read_pem(certificate)?;
             pem.push(b'\n');

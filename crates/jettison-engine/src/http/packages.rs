@@ -21,6 +21,9 @@ pub struct PackageFetcher {
 }
 
 impl PackageFetcher {
+    /// Larger files are fetched each time they are read.
+    pub(crate) const MOST_CACHED_BYTES: u64 = MOST_CACHED_BYTES;
+
     /// Fetches through a client, with the store's cache before it.
     pub fn new(http: HttpClient, store: Store) -> Self {
         Self { http, store }

@@ -6,6 +6,7 @@ use jettison_image::layout::FindError;
 use jettison_image::{ReferenceError, SelectError};
 
 use super::{DaemonError, LocationError, RegistryError};
+use crate::base::BaseError;
 use crate::store::StoreError;
 
 /// Why an image could not be fetched or delivered.
@@ -62,6 +63,9 @@ pub enum TransportError {
     /// The Docker engine.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// A system cannot be composed.
+    #[error(transparent)]
+    Base(#[from] Box<BaseError>),
     /// A registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -90,4 +94,10 @@ pub enum TransportError {
         /// Why.
         problem: String,
     },
+}
+
+impl From<BaseError> for TransportError {
+    fn from(error: BaseError) -> Self {
+        Self::Base(Box::new(error))
+    }
 }

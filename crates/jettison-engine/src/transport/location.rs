@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use jettison_image::{Reference, ReferenceError, escape};
 
+use crate::base::SystemSpec;
+
 /// Where an image comes from or goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
@@ -34,6 +36,8 @@ pub enum Location {
     Daemon(String),
     /// `docker://REF`: a registry.
     Registry(Reference),
+    /// `debian:SUITE?packages=A,B`: composed of Debian packages; a source only.
+    Composed(SystemSpec),
     /// A bare name: as a source the local store, the Docker engine and the
     /// registry in turn, as a destination the local store.
     Name(String),
@@ -52,6 +56,14 @@ pub enum LocationError {
          a bare name is looked for in the local store, the Docker engine and the registry"
     )]
     Unknown(String),
+    /// A system that cannot be composed.
+    #[error("`{text}`: {problem}")]
+    Composed {
+        /// As given.
+        text: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The name is malformed.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
@@ -76,12 +88,23 @@ impl Location {
     pub fn is_packed(&self) -> bool {
         match self {
             Self::OciDirectory { .. } | Self::OciArchive { .. } | Self::Registry(_) => true,
-            Self::DockerArchive { .. } | Self::Daemon(_) | Self::Name(_) => false,
+            Self::DockerArchive { .. } | Self::Daemon(_) | Self::Composed(_) | Self::Name(_) => {
+                false
+            }
         }
     }
 
     /// Reads a location.
     pub fn parse(text: &str) -> Result<Self, LocationError> {
+        if SystemSpec::is_meant(text) {
+            let spec = SystemSpec::parse(text);
+            return spec
+                .map(Self::Composed)
+                .map_err(|problem| LocationError::Composed {
+                    text: escape(text),
+                    problem,
+                });
+        }
         let Some((transport, rest)) = text.split_once(':') else {
             return Self::name(text);
         };
@@ -144,6 +167,7 @@ impl fmt::Display for Location {
             Self::DockerArchive { path, name } => files(f, "docker-archive", path, name),
             Self::Daemon(name) => write!(f, "docker-daemon:{}", escape(name)),
             Self::Registry(reference) => write!(f, "docker://{}", reference.familiar()),
+            Self::Composed(spec) => spec.fmt(f),
             Self::Name(name) => f.write_str(&escape(name)),
         }
     }
@@ -207,5 +231,8 @@ mod tests {
         check("App", "error: ");
         check("docker://App", "error: ");
         check("", "error: ");
+        check("debian:trixie?packages=gcc", "Composed(");
+        check("debian:trixie?gcc", "neither packages=");
+        check("debian:trixie", "Name(");
     }
 }

@@ -30,12 +30,14 @@ pub use error::TransportError;
 pub(crate) use host_files::Output as FileOutput;
 pub use location::{Location, LocationError};
 pub use open::{Opened, Origin};
+pub(crate) use parallel::each;
 pub use registry::{CredentialsError, RegistryError, RegistryOptions};
 pub(crate) use registry::{Login, logins};
 pub use write::{Moved, Written};
 
 pub use crate::store_source::StoreSource;
 
+use crate::base::ArchiveOptions;
 use crate::http::{HttpClient, HttpError, HttpOptions};
 use crate::progress::Progress;
 use crate::store::Store;
@@ -53,6 +55,8 @@ pub struct TransportOptions {
     pub environment: Environment,
     /// Bounds on what is read.
     pub limits: Limits,
+    /// Where Debian packages come from.
+    pub archives: ArchiveOptions,
 }
 
 /// All transports, ready for use.
@@ -62,6 +66,7 @@ pub struct Transports {
     http: HttpClient,
     registries: Registries,
     environment: Environment,
+    archives: ArchiveOptions,
     limits: Limits,
     progress: Arc<dyn Progress>,
 }
@@ -81,6 +86,7 @@ impl Transports {
             http,
             registries,
             environment,
+            archives: options.archives,
             limits: options.limits,
             progress,
         })
@@ -92,6 +98,11 @@ impl Transports {
             store,
             ..self.clone()
         }
+    }
+
+    /// Takes Debian packages from elsewhere than the machine says.
+    pub fn use_archives(&mut self, archives: ArchiveOptions) {
+        self.archives = archives;
     }
 
     /// The local store.

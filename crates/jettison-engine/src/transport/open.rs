@@ -8,9 +8,11 @@ use jettison_image::{Descriptor, Image, ManifestOrIndex, Platform, Reference, es
 
 use super::host_files::{HostArchive, HostDirectory};
 use super::location::is_id;
-use super::registry::{RegistrySource, Repository};
+use super::registry::{PullSource, RegistrySource, Repository};
 use super::spool::open_archive;
 use super::{DaemonError, Location, RegistryError, TransportError, Transports, parallel};
+use crate::Context;
+use crate::base::system_image;
 use crate::store_source::StoreSource;
 
 /// Indexes inside indexes; nothing honest nests deeper than two.
@@ -79,6 +81,15 @@ impl Transports {
             Location::Name(name) => return self.open_name(name, platform),
             Location::Daemon(name) => self.open_daemon(name, platform)?,
             Location::Registry(reference) => self.open_registry(reference, platform)?,
+            Location::Composed(spec) => {
+                let context = Context {
+                    transports: self.clone(),
+                    progress: self.progress.clone(),
+                };
+                let platform = wanted(platform);
+                let image = system_image(spec, &platform, &self.archives, &context)?;
+                Opened::new(image, Origin::File(location.clone()))
+            }
             _ => self.open_files(location, platform)?,
         };
         fits(&opened, &location.to_string(), platform)?;
@@ -182,7 +193,31 @@ impl Transports {
         reference: &Reference,
         platform: Option<&Platform>,
     ) -> Result<Opened, TransportError> {
-        let repository = self.registries.repository(reference)?;
+        let mut failed: Vec<String> = Vec::new();
+        let mut sources = self.registries.sources(reference)?.into_iter().peekable();
+        while let Some(source) = sources.next() {
+            match self.open_source(&source, platform) {
+                Ok(opened) => return Ok(opened),
+                // The registry itself has the last word.
+                Err(error) if sources.peek().is_none() && failed.is_empty() => return Err(error),
+                Err(error) => failed.push(error.to_string()),
+            }
+        }
+        Err(RegistryError::Protocol {
+            registry: reference.name(),
+            problem: failed.join("; "),
+        }
+        .into())
+    }
+
+    /// Pulls from a mirror or the registry itself.
+    fn open_source(
+        &self,
+        source: &PullSource,
+        platform: Option<&Platform>,
+    ) -> Result<Opened, TransportError> {
+        let reference = &source.reference;
+        let repository = self.registries.repository_at(reference, source.insecure)?;
         let mut at = reference.clone();
         for _ in 0..DEEPEST {
             let pulled = repository.manifest(&at, &self.limits)?;

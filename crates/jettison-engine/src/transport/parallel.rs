@@ -7,7 +7,7 @@ pub(super) const TRANSFERS: usize = 4;
 
 /// Does `work` on all items, a few at a time. After the first error no new
 /// item is begun; the first error is returned.
-pub(super) fn each<T: Sync, E: Send>(
+pub(crate) fn each<T: Sync, E: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<(), E> + Sync,
 ) -> Result<(), E> {

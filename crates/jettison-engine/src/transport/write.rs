@@ -71,6 +71,10 @@ impl Transports {
                 );
                 self.push(opened, &all)
             }
+            Location::Composed(_) => Err(TransportError::Destination {
+                location: destination.to_string(),
+                problem: "is a source only".to_owned(),
+            }),
             Location::Daemon(name) => self.load(image, &names(Some(name))?),
             Location::OciDirectory { path, name } => {
                 let host = |source| TransportError::Host {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod access;
+mod mirrors;
 mod packing;
 mod podman;
 mod referrers;

@@ -13,6 +13,7 @@ use crate::apt::{Archive, Archives, Role};
 use crate::fetch::{Fetch, FetchError, Location, Request};
 use crate::index::{IndexedPackage, read_packages, unpack};
 use crate::release::{Expected, IndexFile, Keyring, Release};
+use crate::solve::Universe;
 use crate::{Error, LockedBase, LockedPackage, PackageLimits};
 
 /// The archives of a release with everything needed to read and judge them.
@@ -52,10 +53,7 @@ impl Reader<'_> {
         let mut notes = self.archives.notes.clone();
         for archive in &self.archives.archives {
             let Some((release, root)) = self.release(archive)? else {
-                notes.push(crate::error::escape(&format!(
-                    "no {} archive at {}: its updates are not seen",
-                    archive.suite, archive.roots[0]
-                )));
+                notes.push(unseen(archive));
                 continue;
             };
             for package in self.packages(archive, &release, &root, &all, architecture)? {
@@ -99,6 +97,32 @@ impl Reader<'_> {
             packages,
         };
         Ok(Resolved { base, notes })
+    }
+
+    /// Everything that the archives have for an architecture.
+    pub fn universe(&self, architecture: &str) -> Result<(Universe, Vec<String>), Error> {
+        let mut universe = Universe::new(&self.archives.suite, architecture);
+        let mut notes = self.archives.notes.clone();
+        for archive in &self.archives.archives {
+            let Some((release, root)) = self.release(archive)? else {
+                notes.push(unseen(archive));
+                continue;
+            };
+            let Some((index, stored)) =
+                self.stored_index(archive, &release, &root, architecture)?
+            else {
+                continue;
+            };
+            let unpacked = unpack(
+                stored.as_slice(),
+                index.compression,
+                self.limits.index_bytes,
+            )
+            .map_err(Error::read(index.path.as_str()))?;
+            universe.add(archive.role, unpacked, &self.limits)?;
+        }
+        universe.finish();
+        Ok((universe, notes))
     }
 
     /// Opens a pinned package; reading it to its end verifies size and hash.
@@ -225,18 +249,9 @@ impl Reader<'_> {
         names: &[&str],
         architecture: &str,
     ) -> Result<Vec<IndexedPackage>, Error> {
-        // An updates suite may be empty for an architecture, main may not.
-        let Some(index) = release.index("main", architecture) else {
-            return match archive.role {
-                Role::Main => Err(Error::malformed(
-                    archive.suite.as_str(),
-                    format!("it has no packages for {architecture}"),
-                )),
-                _ => Ok(Vec::new()),
-            };
+        let Some((index, stored)) = self.stored_index(archive, release, root, architecture)? else {
+            return Ok(Vec::new());
         };
-        // The whole file is verified before the first byte of it is unpacked.
-        let stored = self.index(root, &archive.suite, &index)?;
         let unpacked = unpack(
             stored.as_slice(),
             index.compression,
@@ -247,6 +262,28 @@ impl Reader<'_> {
         let fits =
             |package: &IndexedPackage| ["all", architecture].contains(&&*package.architecture);
         Ok(packages.into_iter().filter(fits).collect())
+    }
+
+    /// The index of an architecture, whole and verified before the first byte of
+    /// it is unpacked. An updates suite may have none, main may not.
+    fn stored_index(
+        &self,
+        archive: &Archive,
+        release: &Release,
+        root: &Location,
+        architecture: &str,
+    ) -> Result<Option<(IndexFile, Vec<u8>)>, Error> {
+        let Some(index) = release.index("main", architecture) else {
+            return match archive.role {
+                Role::Main => Err(Error::malformed(
+                    archive.suite.as_str(),
+                    format!("it has no packages for {architecture}"),
+                )),
+                _ => Ok(None),
+            };
+        };
+        let stored = self.index(root, &archive.suite, &index)?;
+        Ok(Some((index, stored)))
     }
 
     /// An index as it is stored, by its hash where the archive allows, since
@@ -277,6 +314,13 @@ impl Reader<'_> {
         }
         Err(failure.unwrap_or_else(|| Error::malformed(suite, "it names no index")))
     }
+}
+
+fn unseen(archive: &Archive) -> String {
+    crate::error::escape(&format!(
+        "no {} archive at {}: its updates are not seen",
+        archive.suite, archive.roots[0]
+    ))
 }
 
 fn verified(

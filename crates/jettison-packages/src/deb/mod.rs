@@ -11,7 +11,7 @@ mod unpack;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Read};
 
 use jettison_image::{Entry, EntryKind, ImagePath, Limits, tar};
@@ -33,6 +33,10 @@ pub struct Control {
     paragraph: Paragraph,
     /// MD5 of the files as `md5sums` lists them.
     pub md5sums: BTreeMap<ImagePath, String>,
+    /// The other files of control.tar, with their modes: scripts, triggers, ….
+    pub members: BTreeMap<String, (u32, Vec<u8>)>,
+    /// The files of configuration that the package has, absolute.
+    pub conffiles: BTreeSet<Vec<u8>>,
 }
 
 impl Control {
@@ -132,7 +136,6 @@ fn tar_error(what: &str) -> impl Fn(jettison_image::Error) -> Error {
     }
 }
 
-/// Files of control.tar that are read; scripts and triggers are not.
 fn read_control(unpacked: impl Read, what: &str, limits: &PackageLimits) -> Result<Control, Error> {
     let tar_limits = Limits {
         entries: 1000,
@@ -149,9 +152,9 @@ fn read_control(unpacked: impl Read, what: &str, limits: &PackageLimits) -> Resu
         let path = entry.entry().path.as_bytes().to_vec();
         let limit = match path.as_slice() {
             b"control" => limits.paragraph_bytes as u64,
-            b"md5sums" => limits.database_bytes,
-            _ => continue,
+            _ => limits.database_bytes,
         };
+        let mode = entry.entry().metadata.mode;
         let mut content = Vec::new();
         (&mut entry)
             .take(limit + 1)
@@ -167,8 +170,24 @@ fn read_control(unpacked: impl Read, what: &str, limits: &PackageLimits) -> Resu
             control.text = String::from_utf8_lossy(&content).into_owned();
             control.paragraph =
                 Paragraph::first(&content, limits.paragraph_bytes).map_err(Error::read(what))?;
-        } else {
-            control.md5sums = parse_md5sums(&content);
+            continue;
+        }
+        match path.as_slice() {
+            b"md5sums" => control.md5sums = parse_md5sums(&content),
+            // Only those that the package brings; others are to be removed.
+            b"conffiles" => {
+                let lines = content.split(|&byte| byte == b'\n');
+                let paths = lines.filter(|line| line.first() == Some(&b'/'));
+                control.conffiles = paths.map(|line| line.trim_ascii_end().to_vec()).collect();
+            }
+            _ => {}
+        }
+        if let Ok(name) = String::from_utf8(path)
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte))
+        {
+            control.members.insert(name, (mode, content));
         }
     }
     for field in ["Package", "Version", "Architecture"] {

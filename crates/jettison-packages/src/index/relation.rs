@@ -2,6 +2,7 @@
 //! (deb-control(5), Debian policy §7.1).
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use super::Version;
 
@@ -44,6 +45,32 @@ impl Relation {
             Operator::Equal => order == Ordering::Equal,
             Operator::GreaterOrEqual => order != Ordering::Less,
             Operator::Greater => order == Ordering::Greater,
+        }
+    }
+}
+
+impl Operator {
+    /// As it is written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Less => "<<",
+            Self::LessOrEqual => "<=",
+            Self::Equal => "=",
+            Self::GreaterOrEqual => ">=",
+            Self::Greater => ">>",
+        }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::error::escape(&self.name))?;
+        if let Some(architecture) = &self.architecture {
+            write!(f, ":{}", crate::error::escape(architecture))?;
+        }
+        match &self.bound {
+            Some((operator, version)) => write!(f, " ({} {version})", operator.symbol()),
+            None => Ok(()),
         }
     }
 }

@@ -13,6 +13,7 @@ mod at_once;
 mod buildkit;
 mod cache;
 mod caches;
+mod composed;
 mod contexts;
 mod delivered;
 mod diagnoses;

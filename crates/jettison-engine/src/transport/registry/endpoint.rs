@@ -6,7 +6,7 @@ use reqwest::{Method, Url};
 
 use super::auth::Authorizer;
 use super::{RegistryError, RegistryOptions};
-use crate::http::{HttpClient, HttpError, Request, is_loopback};
+use crate::http::{HttpClient, HttpError, HttpOptions, Request, is_loopback};
 use crate::transport::Environment;
 
 /// Where engines keep certificates per registry.
@@ -26,6 +26,7 @@ impl Endpoint {
         registry: &str,
         http: &HttpClient,
         options: &RegistryOptions,
+        unverified: bool,
         environment: &Environment,
     ) -> Result<Self, RegistryError> {
         let host = api_host(registry);
@@ -35,7 +36,13 @@ impl Endpoint {
                 problem: error.to_string(),
             })
         };
-        let http = with_certificates(http, registry)?;
+        let mut http = with_certificates(http, registry)?;
+        if unverified {
+            http = http.with_options(HttpOptions {
+                unverified,
+                ..http.options().clone()
+            })?;
+        }
         let (secure, plain) = (url("https")?, url("http")?);
         let base = if secure.host_str().is_some_and(is_loopback) {
             if speaks_plain_http(&http, &plain) {

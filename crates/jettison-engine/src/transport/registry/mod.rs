@@ -9,6 +9,7 @@ mod auth;
 mod challenge;
 mod credentials;
 mod endpoint;
+mod mirrors;
 mod pull;
 mod push;
 mod referrers;
@@ -20,12 +21,14 @@ use jettison_image::Reference;
 
 pub use credentials::CredentialsError;
 pub(crate) use credentials::{Login, logins};
+pub(crate) use mirrors::PullSource;
 pub(crate) use pull::RegistrySource;
 pub(crate) use push::Uploaded;
 
 use crate::http::{HttpClient, HttpError};
 use crate::transport::Environment;
 use endpoint::Endpoint;
+use mirrors::Mirrors;
 
 /// Why a registry did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +67,22 @@ pub enum RegistryError {
         /// What it did.
         problem: String,
     },
+    /// A file of registries.conf(5) cannot be used.
+    #[error("{}: {problem}", file.display())]
+    Configuration {
+        /// Which file.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// registries.conf(5) forbids the name.
+    #[error("{name} is blocked by {prefix} in registries.conf")]
+    Blocked {
+        /// The name.
+        name: String,
+        /// The entry.
+        prefix: String,
+    },
     /// The image itself cannot be read.
     #[error(transparent)]
     Image(#[from] jettison_image::Error),
@@ -93,7 +112,9 @@ struct Inner {
     http: HttpClient,
     options: RegistryOptions,
     environment: Environment,
-    endpoints: Mutex<HashMap<String, Arc<Endpoint>>>,
+    endpoints: Mutex<HashMap<(String, bool), Arc<Endpoint>>>,
+    /// What registries.conf(5) says, once a registry is needed.
+    mirrors: Mutex<Option<Arc<Mirrors>>>,
 }
 
 /// One repository of one registry.
@@ -117,6 +138,7 @@ impl Registries {
                 options,
                 environment,
                 endpoints,
+                mirrors: Mutex::default(),
             }),
         }
     }
@@ -124,22 +146,54 @@ impl Registries {
     /// The repository that a reference names; the first time, its registry is
     /// asked which protocol it speaks.
     pub(crate) fn repository(&self, reference: &Reference) -> Result<Repository, RegistryError> {
+        let insecure = self.mirrors()?.is_insecure(reference)?;
+        self.repository_at(reference, insecure)
+    }
+
+    /// Where an image may be pulled from, best first.
+    pub(crate) fn sources(&self, reference: &Reference) -> Result<Vec<PullSource>, RegistryError> {
+        self.mirrors()?.sources(reference)
+    }
+
+    fn mirrors(&self) -> Result<Arc<Mirrors>, RegistryError> {
+        let held = self.inner.mirrors.lock();
+        let mut held = held.unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(mirrors) = &*held {
+            return Ok(mirrors.clone());
+        }
+        let mirrors = Arc::new(Mirrors::read(&self.inner.environment)?);
+        *held = Some(mirrors.clone());
+        Ok(mirrors)
+    }
+
+    /// The repository that a reference names; an insecure one may speak plain
+    /// HTTP, and its certificate is not looked at.
+    pub(crate) fn repository_at(
+        &self,
+        reference: &Reference,
+        insecure: bool,
+    ) -> Result<Repository, RegistryError> {
         let inner = &self.inner;
         let mut endpoints = inner
             .endpoints
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let endpoint = match endpoints.get(reference.domain()) {
+        let key = (reference.domain().to_owned(), insecure);
+        let endpoint = match endpoints.get(&key) {
             Some(endpoint) => endpoint.clone(),
             None => {
                 let endpoint = Endpoint::find(
                     reference.domain(),
                     &inner.http,
-                    &inner.options,
+                    &RegistryOptions {
+                        plain_http: inner.options.plain_http || insecure,
+                        ..inner.options.clone()
+                    },
+                    insecure,
                     &inner.environment,
                 )?;
                 let endpoint = Arc::new(endpoint);
-                endpoints.insert(reference.domain().to_owned(), endpoint.clone());
+                endpoints.insert(key, endpoint.clone());
                 endpoint
             }
         };

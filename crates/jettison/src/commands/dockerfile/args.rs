@@ -34,7 +34,8 @@ pub struct DockerfileArgs {
     pub build_arg: Vec<String>,
 
     /// Say what a name after FROM or --from stands for: a directory,
-    /// oci-layout://DIR, docker-image://REF, or a place in jettison's words
+    /// oci-layout://DIR, docker-image://REF, a place in jettison's words, or
+    /// debian:SUITE?packages=A,B, composed of signed Debian packages
     #[arg(long, value_name = "NAME=VALUE")]
     pub build_context: Vec<String>,
 

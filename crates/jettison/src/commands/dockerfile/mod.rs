@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use jettison_dockerfile::{outline, parse};
 use jettison_engine::Context;
+use jettison_engine::base::ArchiveOptions;
 use jettison_engine::dockerfile::{
     self as deeds, DockerfileBuilt, DockerfileError, DockerfileRequest, NamedContext,
 };
@@ -55,7 +56,12 @@ pub fn build(
         EngineChoice::Embedded => Some(dockerfile_request(args, &file)?),
         EngineChoice::Buildkit => None,
     };
-    let context = settings::context(global, ui)?;
+    let mut context = settings::context(global, ui)?;
+    context.transports.use_archives(ArchiveOptions {
+        mirror: args.mirror.clone(),
+        keyring: args.keyring.iter().cloned().collect(),
+        now: None,
+    });
     ui.say(&format!("building {}", file.display()));
     let built = match &built_by {
         Some(request) => deeds::build(request, &context).map_err(failure)?,
