@@ -11,7 +11,7 @@ use crate::system::diversions;
 /// Commands without which the system is the same: they speak to a person or to
 /// services that do not run, or a rule of its own does what they do.
 pub(super) fn changes_nothing(name: &[u8]) -> bool {
-    const NAMES: [&str; 46] = [
+    const NAMES: [&str; 50] = [
         ":",
         "true",
         "false",
@@ -57,6 +57,10 @@ pub(super) fn changes_nothing(name: &[u8]) -> bool {
         "break",
         "continue",
         "type",
+        "warning",
+        "setup_colors",
+        "restorecon",
+        "getent",
         "sync",
     ];
     std::str::from_utf8(name).is_ok_and(|name| NAMES.contains(&name) || name.starts_with("db_"))
@@ -65,15 +69,7 @@ pub(super) fn changes_nothing(name: &[u8]) -> bool {
 /// Commands that take away what earlier versions left: a fresh system has
 /// nothing of that kind.
 pub(super) fn tidies_up(name: &[u8]) -> bool {
-    [
-        b"rm".as_slice(),
-        b"rmdir",
-        b"warning",
-        b"setup_colors",
-        b"restorecon",
-        b"getent",
-    ]
-    .contains(&name)
+    [b"rm".as_slice(), b"rmdir"].contains(&name)
 }
 
 impl<'a> Run<'a, '_> {
