@@ -235,6 +235,7 @@ impl Builder<'_> {
                     base_layers: 0,
                     key: key.digest(),
                     report: report(&name),
+                    auto: Vec::new(),
                     files: OnceLock::new(),
                     earlier: None,
                 };

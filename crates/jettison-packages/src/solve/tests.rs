@@ -209,5 +209,6 @@ fn as_apt_chooses() {
         other.len(),
         other.join("\n")
     );
-    assert!(other.len() * 20 <= same, "{}", other.join("\n"));
+    // Where several packages are the same virtual one, apt may take more of them.
+    assert!(other.len() * 20 <= same + 20, "{}", other.join("\n"));
 }
