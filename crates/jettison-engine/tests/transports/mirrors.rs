@@ -30,8 +30,10 @@ fn a_mirror_stands_in_where_it_has_the_image_and_answers() {
     let first = Registry::start(&scratch, "first", &Guard::default());
     let second = Registry::start(&scratch, "second", &Guard::default());
     // Nobody listens there any more.
-    let down = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let down = down.local_addr().unwrap().port();
+    let down = {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        closed.local_addr().unwrap().port()
+    };
     let folder = tempfile::tempdir().unwrap();
 
     let plain = configured(&scratch, folder.path(), "");
