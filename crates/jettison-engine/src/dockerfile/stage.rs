@@ -23,7 +23,7 @@ use super::handed::{Handed, unpacked};
 use super::key::Key;
 use super::layers::layers_of;
 use super::source::later;
-use super::state::{Action, Given, State};
+use super::state::{Action, COMMENT, Given, State};
 use super::{DockerfileRequest, StageReport};
 use crate::Context;
 
@@ -240,6 +240,13 @@ impl Builder<'_> {
                     earlier: None,
                 };
                 self.lay_directory(&mut stage, &path)?;
+                // BuildKit has no entry for it, and gives the layer the next one's.
+                stage.state.config.history.push(History {
+                    created_by: Some(format!("FROM {name}")),
+                    comment: Some(COMMENT.to_owned()),
+                    empty_layer: stage.layers.is_empty(),
+                    ..History::default()
+                });
                 // It is what the stage stands on, and no step of it.
                 stage.report.cached = 0;
                 stage.report.size_bytes = 0;

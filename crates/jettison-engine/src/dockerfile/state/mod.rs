@@ -22,7 +22,7 @@ use crate::signal::{SignalError, check_signal};
 /// docker's default.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What BuildKit signs its steps with; tools tell by it how to read a history.
-const COMMENT: &str = "buildkit.dockerfile.v0";
+pub(super) const COMMENT: &str = "buildkit.dockerfile.v0";
 /// Bytes that the variables of a stage may come to: `ENV a=$a$a` doubles.
 const MOST_VARIABLES: usize = 1 << 20;
 /// ARG of these is no variable of a RUN.
