@@ -4,6 +4,7 @@
 
 use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
+use std::thread;
 
 use jettison_image::compression::{Compression, Decoder, Encoder, EncoderOptions};
 use jettison_image::{BlobSource, Descriptor, Digest, Error, Image, LayerBlob};
@@ -46,14 +47,18 @@ impl Transports {
         if stale.is_empty() {
             return Ok((image.clone(), Vec::new()));
         }
-        parallel::each(&stale, |layer| self.pack(image, layer, to).map(drop))?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.div_ceil(stale.len());
+        parallel::each(&stale, |layer| {
+            self.pack(image, layer, to, threads).map(drop)
+        })?;
         let mut manifest = image.manifest.clone();
         for (descriptor, layer) in manifest.layers.iter_mut().zip(&image.layers) {
             if !is_stale(layer) {
                 continue;
             }
             // Each is in the store by now.
-            let (digest, size_bytes) = self.pack(image, layer, to)?;
+            let (digest, size_bytes) = self.pack(image, layer, to, threads)?;
             descriptor.digest = digest;
             descriptor.size_bytes = size_bytes;
             descriptor.media_type = match manifest.schema {
@@ -99,6 +104,7 @@ impl Transports {
         image: &Image,
         layer: &LayerBlob,
         to: Compression,
+        threads: usize,
     ) -> Result<(Digest, u64), TransportError> {
         let blob = &layer.descriptor;
         let key = format!("{} {to:?} by {}", blob.digest, env!("CARGO_PKG_VERSION"));
@@ -119,7 +125,10 @@ impl Transports {
             source,
         };
         let mut packed = BufReader::with_capacity(PIECE_BYTES, image.open_layer(layer)?);
-        let options = EncoderOptions::new(to);
+        let options = EncoderOptions {
+            threads,
+            ..EncoderOptions::new(to)
+        };
         let writer = self.store.blob_writer()?;
         let mut encoder = Encoder::new(writer, &options).map_err(unwritable)?;
         let mut plain;

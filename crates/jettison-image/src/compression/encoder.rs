@@ -4,14 +4,9 @@
 
 use std::io::{self, Write};
 
-use zstd::zstd_safe::CParameter;
-
 use super::Compression;
 use super::members::GzipWriter;
-
-/// Data per zstd job. Given explicitly, because the library's choice depends
-/// on the level and, at the highest, takes hundreds of MiB per thread.
-const ZSTD_JOB_BYTES: u32 = 8 << 20;
+use super::zstd_writer::ZstdWriter;
 
 /// How a layer is to be packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +53,7 @@ pub struct Encoder<W: Write> {
 enum Form<W: Write> {
     Plain(W),
     Gzip(GzipWriter<W>),
-    Zstd(zstd::stream::write::Encoder<'static, W>),
+    Zstd(ZstdWriter<W>),
 }
 
 impl<W: Write> Encoder<W> {
@@ -67,7 +62,7 @@ impl<W: Write> Encoder<W> {
         let form = match options.compression {
             Compression::None => Form::Plain(sink),
             Compression::Gzip => Form::Gzip(GzipWriter::new(sink, options)),
-            Compression::Zstd => Form::Zstd(zstd_encoder(sink, options)?),
+            Compression::Zstd => Form::Zstd(ZstdWriter::new(sink, options)?),
         };
         Ok(Self { form })
     }
@@ -80,23 +75,6 @@ impl<W: Write> Encoder<W> {
             Form::Zstd(encoder) => encoder.finish(),
         }
     }
-}
-
-fn zstd_encoder<W: Write>(
-    sink: W,
-    options: &EncoderOptions,
-) -> io::Result<zstd::stream::write::Encoder<'static, W>> {
-    let level = match options.level {
-        Level::Graded => 12,
-        Level::Fixed(level) => level.clamp(1, 19),
-    };
-    let mut encoder = zstd::stream::write::Encoder::new(sink, level)?;
-    // One worker at least: without any, the library cuts blocks differently.
-    let workers = u32::try_from(options.threads.clamp(1, 64)).unwrap_or(1);
-    encoder.set_parameter(CParameter::NbWorkers(workers))?;
-    encoder.set_parameter(CParameter::JobSize(ZSTD_JOB_BYTES))?;
-    encoder.include_checksum(true)?;
-    Ok(encoder)
 }
 
 impl<W: Write> Write for Encoder<W> {

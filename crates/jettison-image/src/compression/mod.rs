@@ -10,6 +10,7 @@ mod gzip;
 mod members;
 mod pipeline;
 mod zstd_frames;
+mod zstd_writer;
 
 use std::fmt;
 
