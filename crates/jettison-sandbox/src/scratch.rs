@@ -4,10 +4,17 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
 
 use crate::error::Error;
+
+/// A look at a lock takes less.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A directory that is ours alone.
 #[derive(Debug)]
@@ -77,12 +84,17 @@ impl Drop for Scratch {
 /// A new file with its lock.
 fn create_locked(path: &Path) -> std::io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let begun = Instant::now();
     loop {
         let lock = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?;
-        // Between creation and lock it looks like a dead owner's, and may go.
-        flock(&lock, FlockOperation::LockExclusive)?;
-        if is_there(&lock) {
-            return Ok(lock);
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            // Between creation and lock it looks like a dead owner's, and may go.
+            Ok(()) if is_there(&lock) => return Ok(lock),
+            Ok(()) => {}
+            // Somebody is just looking; or has the same name elsewhere, by a
+            // process number of another namespace, and will not let go.
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => thread::sleep(LOOK),
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -52,10 +52,11 @@ fn units(work: &mut Work<'_>) {
         // A module that is there in doubt brings what it imports, and no more,
         // unless who is there for certain says that it depends on all of it.
         let package = installed.units()[index].package;
-        if work.facts.is_told && is_installer(&installed.units()[index].name) {
+        let is_declared = package.is_some_and(|package| declared.contains(&package));
+        let is_installer = is_installer(&installed.units()[index].name);
+        if work.facts.is_told && is_installer && !is_declared {
             continue;
         }
-        let is_declared = package.is_some_and(|package| declared.contains(&package));
         if !work.keeping.is_firm(node) && !is_declared {
             continue;
         }

@@ -77,7 +77,9 @@ pub enum DockerfileError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A cache cannot be written.
-    #[error("--cache-to: {place} does not take the steps; the image is built")]
+    #[error(
+        "--cache-to: {place} does not take the steps; nothing is delivered, and the store has the steps"
+    )]
     Cache {
         /// Where it should go.
         place: String,

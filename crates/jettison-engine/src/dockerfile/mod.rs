@@ -352,7 +352,8 @@ fn unused(request: &DockerfileRequest, tree: &Tree) -> Vec<String> {
             })
     };
     let names = request.build_args.keys();
-    let unused = names.filter(|name| !declares(name) && !mounts::is_proxy(name));
+    let is_known = |name: &String| mounts::is_proxy(name) || name == "SOURCE_DATE_EPOCH";
+    let unused = names.filter(|name| !declares(name) && !is_known(name));
     let warning = |name| format!("--build-arg {name}: no ARG of the Dockerfile declares it");
     unused.map(warning).collect()
 }

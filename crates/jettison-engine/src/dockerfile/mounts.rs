@@ -55,6 +55,8 @@ impl std::fmt::Debug for Secret {
 /// The mounts of one RUN.
 pub(crate) struct Mounts {
     all: Vec<(Target, Kind)>,
+    /// How many of them are not lent by the machine.
+    own: usize,
     /// Secrets as variables.
     variables: Vec<(String, String)>,
 }
@@ -117,11 +119,13 @@ impl Mounts {
     ) -> Result<Self, StepError> {
         let mut mounts = Self {
             all: Vec::new(),
+            own: 0,
             variables: Vec::new(),
         };
         for (number, written) in action.mounts.iter().enumerate() {
             mounts.add(builder, written, number, state, &source)?;
         }
+        mounts.own = mounts.all.len();
         for (path, target) in &builder.request.lent_files {
             let content = std::fs::read(path)
                 .map_err(StepError::host(format!("reading {}", path.display())))?;
@@ -262,7 +266,7 @@ impl Mounts {
     /// What of the mounts decides what the command does.
     pub(crate) fn keys(&self) -> Result<Vec<Digest>, StepError> {
         let mut keys = Vec::new();
-        for (target, kind) in &self.all {
+        for (target, kind) in &self.all[..self.own] {
             let key = Key::default()
                 .with(target.path.as_encoded_bytes())
                 .with([u8::from(target.read_only)]);

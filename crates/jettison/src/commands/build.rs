@@ -238,14 +238,17 @@ pub(super) fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
 
 /// `SOURCE_DATE_EPOCH`.
 pub fn source_date_epoch() -> Result<Option<u64>, Failure> {
-    let parse = |text: String| {
-        text.parse().map_err(|_| {
-            Failure::new(format!(
-                "SOURCE_DATE_EPOCH: `{text}` is not seconds since 1970"
-            ))
-        })
-    };
-    variable("SOURCE_DATE_EPOCH").map(parse).transpose()
+    let value = variable("SOURCE_DATE_EPOCH");
+    value.map(|text| epoch(&text)).transpose()
+}
+
+/// A value of SOURCE_DATE_EPOCH.
+pub fn epoch(text: &str) -> Result<u64, Failure> {
+    text.parse().map_err(|_| {
+        Failure::new(format!(
+            "SOURCE_DATE_EPOCH: `{text}` is not seconds since 1970"
+        ))
+    })
 }
 
 /// The flags in the words of `jettison.toml`.

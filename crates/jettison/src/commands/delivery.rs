@@ -325,7 +325,8 @@ impl Delivery {
         let mut kept = self.names.clone();
         kept.extend(named.flatten().cloned());
         let loaded = kept.clone();
-        if kept.is_empty() {
+        // Whoever asks for files has not asked for another image of that name.
+        if kept.is_empty() && !self.is_files_only() {
             kept.push(default);
         }
         let written = transports.keep(&opened, &kept).map_err(Failure::new)?;

@@ -66,7 +66,8 @@ impl Output {
         if text == "-" {
             return Ok(plain(Destination::Tar(None)));
         }
-        let is_path = text.starts_with(['/', '.']) || text.ends_with('/');
+        // A place in jettison's words has a colon.
+        let is_path = text.starts_with(['/', '.']) || text.ends_with('/') && !text.contains(':');
         if is_path && !text.contains(',') {
             return Ok(plain(Destination::Directory(text.into())));
         }
@@ -280,6 +281,7 @@ mod tests {
         check("out/", r#"Directory("out/")"#);
         check("out", r#"Place(Name("out"))"#);
         check("oci:out", "Place(OciDirectory");
+        check("oci:out/", "Place(OciDirectory");
         check("type=local,dest=out", r#"Directory("out")"#);
         check(r#"type=local,"dest=a,b""#, r#"Directory("a,b")"#);
         check("type=local", "needs dest=DIR");

@@ -12,7 +12,7 @@ mod tools;
 
 use jettison_dockerfile::graph::GraphStage;
 use jettison_dockerfile::instruction::{Mount, MountKind, Sharing};
-use jettison_image::{Digest, Follow};
+use jettison_image::Follow;
 
 use super::FileSystem;
 use super::error::StepError;
@@ -143,12 +143,7 @@ impl AutoCache {
 
 /// The caches of the tools that a script runs.
 fn used(script: &Script) -> impl Iterator<Item = (&'static Tool, &'static Directory)> {
-    let runs = |tool: &&Tool| {
-        script.commands.iter().any(|command| {
-            let mut programs = tool.programs.iter();
-            programs.any(|program| command.name == program.as_bytes())
-        })
-    };
+    let runs = |tool: &&Tool| script.commands.iter().any(|command| command.is_of(tool));
     let tools = TOOLS.iter().filter(runs).collect::<Vec<_>>();
     let pairs = |tool: &'static Tool| tool.caches.iter().map(move |cache| (tool, cache));
     tools.into_iter().flat_map(pairs)
@@ -187,12 +182,28 @@ fn user_of(state: &State) -> &str {
 }
 
 /// Caches are kept apart by base: what was compiled for one libc fits no other.
+/// Those of compiled things also by what was run before, which may have
+/// installed the headers and libraries that they were compiled with.
 fn id(directory: &Directory, stage: &Stage) -> String {
     let base = stage.layers.iter().take(stage.base_layers);
-    let base: Digest = Key::default()
-        .with_all(base.map(|layer| layer.diff_id.0.as_bytes()))
-        .digest();
-    format!("auto-cache {} {}", directory.name, base.hex())
+    let mut key = Key::default().with_all(base.map(|layer| layer.diff_id.0.as_bytes()));
+    if directory.is_compiled {
+        let history = &stage.state.config.history;
+        let steps = history.iter().filter_map(|step| step.created_by.as_deref());
+        let runs: Vec<&str> = steps.filter(|text| text.starts_with("RUN ")).collect();
+        // The last is the one that the cache is for.
+        let before = runs.split_last().map_or(&[][..], |(_, before)| before);
+        key = key.with_all(before.iter().map(|text| without_arguments(text)));
+    }
+    format!("auto-cache {} {}", directory.name, key.digest().hex())
+}
+
+/// `RUN |1 VERSION=7 /bin/sh -c make`: a new version loses no cache.
+fn without_arguments(text: &str) -> &str {
+    match text.strip_prefix("RUN |") {
+        Some(rest) => rest.find("/bin/sh -c ").map_or(rest, |at| &rest[at..]),
+        None => text,
+    }
 }
 
 #[cfg(test)]

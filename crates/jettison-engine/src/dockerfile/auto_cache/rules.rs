@@ -43,6 +43,13 @@ pub(super) fn allows(
         _ => false,
     };
     let mut own = family.iter().flat_map(|index| bodies(*index));
+    // What one RUN leaves in it another one would miss where the first comes
+    // from the cache of steps, or find in another revision.
+    let mut runs = family.iter().flat_map(|index| bodies(*index));
+    let uses = |body: &Body| matches!(body, Body::Run(run) if may_run(run, tool));
+    if directory.is_needed && runs.by_ref().filter(|body| uses(body)).count() > 1 {
+        return false;
+    }
     let place = Place {
         path,
         is_around: overlap(working_dir, path) || own.any(is_around),
@@ -63,6 +70,8 @@ pub(super) fn allows(
             }
             // What a trigger will do shows in another build.
             Body::Onbuild(_) => !is_own,
+            // Another user has no mounts, and would miss what is in them.
+            Body::User(word) => !is_own || is_root(&word.value),
             _ => true,
         })
     })
@@ -137,16 +146,39 @@ fn writes(files: &CopyFiles, path: &str) -> bool {
     overlap(&to, path) && depth(&to) >= depth(path)
 }
 
-fn permits(run: &Run, tool: &Tool, directory: &Directory, place: &Place<'_>) -> bool {
+fn is_root(user: &[u8]) -> bool {
+    let name = user.split(|byte| *byte == b':').next();
+    matches!(name, Some(b"root" | b"0"))
+}
+
+/// What a RUN runs, and the text that says so.
+fn script_of(run: &Run) -> (Option<Script>, Vec<u8>) {
     let words = run.command.words.iter().map(|word| word.value.clone());
     let words: Vec<Vec<u8>> = words.collect();
-    let (script, text) = match &run.script {
+    match &run.script {
         Some(script) => {
             let text = script.text.text();
             (Script::of_text(text), text.to_vec())
         }
         None => (Script::of_arguments(&words), words.join(&b' ')),
+    }
+}
+
+/// Whether a RUN runs a tool, as far as it can be told.
+fn may_run(run: &Run, tool: &Tool) -> bool {
+    let (script, text) = script_of(run);
+    let named = |text: &[u8]| {
+        let mut words = text.split(|byte| !byte.is_ascii_alphanumeric());
+        words.any(|word| tool.programs.iter().any(|known| known.as_bytes() == word))
     };
+    match script {
+        Some(script) => script.commands.iter().any(|one| one.is_of(tool)) || named(&text),
+        None => true,
+    }
+}
+
+fn permits(run: &Run, tool: &Tool, directory: &Directory, place: &Place<'_>) -> bool {
+    let (script, text) = script_of(run);
     // What cannot be read may do anything.
     let Some(script) = script else { return false };
     let sets = |name: &str| script.assigned.iter().any(|set| set == name.as_bytes());
@@ -175,8 +207,7 @@ fn leaves(command: &Command, tool: &Tool, place: &Place<'_>) -> bool {
     let name = &command.name[..];
     let words = &command.words;
     let path = place.path;
-    let is = |known: &&str| name == known.as_bytes();
-    if tool.programs.iter().any(is) {
+    if command.is_of(tool) {
         let vetoes = |word: &Vec<u8>| {
             let mut vetoes = tool.vetoes.iter().map(|veto| veto.as_bytes());
             let option = word.split(|byte| *byte == b'=').next().unwrap_or_default();

@@ -3,6 +3,8 @@
 use jettison_dockerfile::shell::{Assignment, CommandKind, ShellScript, parse};
 use jettison_dockerfile::syntax::Logical;
 
+use super::tools::Tool;
+
 /// Shells whose language is read.
 const SHELLS: [&[u8]; 6] = [b"sh", b"bash", b"dash", b"ash", b"ksh", b"zsh"];
 /// Programs that run what follows.
@@ -30,6 +32,15 @@ const SETTERS: [&[u8]; 6] = [
 pub(super) struct Command {
     pub(super) name: Vec<u8>,
     pub(super) words: Vec<Option<Vec<u8>>>,
+}
+
+impl Command {
+    /// Whether it is a program of a tool.
+    pub(super) fn is_of(&self, tool: &Tool) -> bool {
+        tool.programs
+            .iter()
+            .any(|known| self.name == known.as_bytes())
+    }
 }
 
 /// The commands of a RUN, and the variables that it sets.

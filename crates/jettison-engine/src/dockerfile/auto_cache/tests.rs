@@ -71,6 +71,12 @@ fn who_could_notice() {
         ("RUN <<X\n#!/usr/bin/python3\nprint(1)\nX", &[]),
         ("RUN <<X\n#!/bin/sh\ngo build\nX", &all),
         ("RUN cd / && cp a b", &all),
+        ("RUN go mod download\nRUN go build", &["go-build", "npm"]),
+        (
+            "RUN go build\nRUN make # with go\nUSER 0:0",
+            &["go-build", "npm"],
+        ),
+        ("RUN go build\nUSER app", &[]),
     ] {
         let end = "FROM scratch\nCOPY --from=a /x /x\n";
         check(&format!("FROM b AS a\n{middle}\n{end}"), expected);

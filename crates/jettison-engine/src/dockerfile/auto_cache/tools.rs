@@ -22,6 +22,9 @@ pub(super) struct Directory {
     pub(super) is_needed: bool,
     /// The tool does not expect another beside it.
     pub(super) is_locked: bool,
+    /// It has what was compiled with the libraries of its time, and is not
+    /// looked through when they change.
+    pub(super) is_compiled: bool,
 }
 
 const fn pure(name: &'static str, places: &'static [(&'static str, &'static str)]) -> Directory {
@@ -30,6 +33,17 @@ const fn pure(name: &'static str, places: &'static [(&'static str, &'static str)
         places,
         is_needed: false,
         is_locked: false,
+        is_compiled: false,
+    }
+}
+
+const fn compiled(
+    name: &'static str,
+    places: &'static [(&'static str, &'static str)],
+) -> Directory {
+    Directory {
+        is_compiled: true,
+        ..pure(name, places)
     }
 }
 
@@ -43,6 +57,7 @@ const fn needed(
         places,
         is_needed: true,
         is_locked,
+        is_compiled: false,
     }
 }
 
@@ -50,7 +65,7 @@ pub(super) const TOOLS: &[Tool] = &[
     Tool {
         programs: &["go"],
         caches: &[
-            pure(
+            compiled(
                 "go-build",
                 &[
                     ("GOCACHE", ""),
@@ -114,6 +129,7 @@ pub(super) const TOOLS: &[Tool] = &[
                 ],
                 is_needed: false,
                 is_locked: true,
+                is_compiled: false,
             },
             // Plug'n'play runs programs out of it.
             needed("yarn-berry", &[("HOME", ".yarn/berry/cache")], true),
@@ -137,7 +153,7 @@ pub(super) const TOOLS: &[Tool] = &[
     },
     Tool {
         programs: &["pip", "pip3"],
-        caches: &[pure(
+        caches: &[compiled(
             "pip",
             &[
                 ("PIP_CACHE_DIR", ""),
@@ -149,8 +165,8 @@ pub(super) const TOOLS: &[Tool] = &[
         veto_variables: &["PIP_NO_CACHE_DIR"],
     },
     Tool {
-        programs: &["uv", "uvx"],
-        caches: &[pure(
+        programs: &["uv"],
+        caches: &[compiled(
             "uv",
             &[
                 ("UV_CACHE_DIR", ""),
@@ -166,13 +182,23 @@ pub(super) const TOOLS: &[Tool] = &[
             "--cache-dir",
             "symlink",
             "--link-mode=symlink",
+            // They keep environments there for the time of running.
+            "run",
+            "tool",
         ],
         veto_variables: &["UV_NO_CACHE", "UV_LINK_MODE"],
     },
     Tool {
         programs: &["mvn", "mvnw"],
         caches: &[needed("maven", &[("HOME", ".m2/repository")], true)],
-        vetoes: &["dependency:purge-local-repository"],
+        // Modules that are installed there are found by later steps.
+        vetoes: &[
+            "install",
+            "install:install",
+            "install:install-file",
+            "deploy",
+            "dependency:purge-local-repository",
+        ],
         veto_variables: &["MAVEN_OPTS", "MAVEN_ARGS"],
     },
     Tool {
@@ -193,6 +219,7 @@ pub(super) const TOOLS: &[Tool] = &[
             places: &[("COMPOSER_CACHE_DIR", ""), ("COMPOSER_HOME", "cache")],
             is_needed: false,
             is_locked: true,
+            is_compiled: false,
         }],
         vetoes: &["clear-cache", "clearcache", "cc", "--no-cache", "config"],
         veto_variables: &[],
@@ -204,6 +231,7 @@ pub(super) const TOOLS: &[Tool] = &[
             places: &[("GEM_HOME", "cache")],
             is_needed: false,
             is_locked: true,
+            is_compiled: false,
         }],
         vetoes: &["cache", "package", "pack", "--path"],
         veto_variables: &["BUNDLE_PATH", "BUNDLE_CACHE_PATH"],

@@ -20,6 +20,23 @@ impl Run<'_, '_> {
                 .iter()
                 .any(|option| option.get(1) != Some(&b'-') && option[1..].contains(&letter))
         };
+        // From which directory a name counts is not followed.
+        let is_relative = |name: &&[u8]| !name.starts_with(b"/");
+        let changed = match name {
+            // Its options have words of their own, and a rule too.
+            b"install" if has(b'd') => &[],
+            b"mkdir" | b"touch" | b"cp" | b"mv" | b"install" | b"rm" | b"rmdir" => &names[..],
+            b"chmod" | b"chown" | b"chgrp" | b"ln" => names.get(1..).unwrap_or_default(),
+            _ => &[],
+        };
+        let is_mode_first = matches!(name, b"mkdir" | b"install") && has(b'm');
+        if changed
+            .iter()
+            .skip(usize::from(is_mode_first))
+            .any(is_relative)
+        {
+            return None;
+        }
         match name {
             b"mkdir" => {
                 let mut names = names.as_slice();
@@ -42,6 +59,10 @@ impl Run<'_, '_> {
                         self.model.write(name, Vec::new(), 0o644);
                     }
                 }
+            }
+            // A mode of another file, or of all that lies below.
+            b"chmod" if has(b'R') || options.iter().any(|one| one.starts_with(b"--")) => {
+                return None;
             }
             b"chmod" => {
                 let (mode, names) = names.split_first()?;
@@ -118,12 +139,21 @@ impl Run<'_, '_> {
                     }
                     _ => to.to_vec(),
                 };
+                if name == b"cp" && has(b'n') && self.model.exists(&to) {
+                    return Some(Status::Yes);
+                }
                 let mode = if name == b"cp" { own } else { mode };
                 self.model.write(&to, content, mode);
             }
             b"mv" => {
                 let [from, to] = names.as_slice() else {
                     return None;
+                };
+                let into = self.model.find(to) == Some(Found::Directory);
+                let last = from.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+                let to = &match into {
+                    true => [to, &from[last..]].concat(),
+                    false => to.to_vec(),
                 };
                 match self.model.find_link(from) {
                     None => return Some(Status::No),
@@ -143,12 +173,16 @@ impl Run<'_, '_> {
             }
             b"rm" if !has(b'r') && !has(b'R') => {
                 for name in names {
+                    if self.model.find_link(name) == Some(Found::Directory) {
+                        return Some(Status::No);
+                    }
                     self.model.remove(name);
                 }
             }
             b"rmdir" => {
                 for name in names {
-                    if !self.model.below(name).is_empty() {
+                    let is_directory = self.model.find_link(name) == Some(Found::Directory);
+                    if !is_directory || !self.model.below(name).is_empty() {
                         return Some(Status::No);
                     }
                     self.model.remove(name);

@@ -76,6 +76,8 @@ pub(super) struct Run<'a, 'w> {
     variables: HashMap<Vec<u8>, Text>,
     functions: HashMap<Vec<u8>, &'a Command>,
     arguments: Vec<Text>,
+    /// Variables may be set that were not seen being set.
+    is_open: bool,
     steps: usize,
     depth: usize,
 }
@@ -136,6 +138,7 @@ pub(super) fn follow(ground: Ground<'_, '_>, name: &str, script: &[u8], argument
         variables: HashMap::new(),
         functions: HashMap::new(),
         arguments: Vec::new(),
+        is_open: false,
         steps: 0,
         depth: 0,
     };
@@ -167,7 +170,7 @@ impl<'a> Run<'a, '_> {
         for (connector, _, pipeline) in &item.rest {
             let goes_on = match (connector, status) {
                 (Connector::And, Status::Yes) | (Connector::Or, Status::No) => true,
-                (Connector::And, Status::Unknown) => {
+                (Connector::And | Connector::Or, Status::Unknown) => {
                     self.skip_pipeline(pipeline);
                     continue;
                 }
@@ -201,6 +204,9 @@ impl<'a> Run<'a, '_> {
                 .push(format!("{}: a script without end", self.package));
             return Flow::Exit;
         }
+        if !matches!(command.kind, CommandKind::Simple { .. }) && self.writes(command) {
+            self.doubt(command);
+        }
         match &command.kind {
             CommandKind::Simple { assignments, words } => self.simple(command, assignments, words),
             CommandKind::Group(list) | CommandKind::Subshell(list) => match self.list(list) {
@@ -213,12 +219,14 @@ impl<'a> Run<'a, '_> {
                 branches,
                 otherwise,
             } => {
-                for (condition, body) in branches {
+                for (number, (condition, body)) in branches.iter().enumerate() {
                     match self.list(condition) {
                         Flow::On(Status::Yes) => return self.list(body),
                         Flow::On(Status::No) => {}
                         Flow::On(Status::Unknown) => {
-                            self.skip(body);
+                            for (_, body) in &branches[number..] {
+                                self.skip(body);
+                            }
                             if let Some(otherwise) = otherwise {
                                 self.skip(otherwise);
                             }
@@ -239,7 +247,7 @@ impl<'a> Run<'a, '_> {
                     }
                     return Flow::On(Status::Unknown);
                 };
-                for arm in arms {
+                for (number, arm) in arms.iter().enumerate() {
                     for pattern in &arm.patterns {
                         match self.pattern(pattern) {
                             Some(pattern) if words::fits(&pattern, &value) => {
@@ -247,7 +255,9 @@ impl<'a> Run<'a, '_> {
                             }
                             Some(_) => {}
                             None => {
-                                self.skip(&arm.body);
+                                for arm in &arms[number..] {
+                                    self.skip(&arm.body);
+                                }
                                 return Flow::On(Status::Unknown);
                             }
                         }
@@ -257,7 +267,8 @@ impl<'a> Run<'a, '_> {
             }
             CommandKind::For { name, words, body } => {
                 let Some(words) = words else {
-                    return Flow::On(Status::Yes);
+                    self.skip(body);
+                    return Flow::On(Status::Unknown);
                 };
                 let name = self.bytes(&name.range).to_vec();
                 let Some(values) = self.fields(words) else {
@@ -324,6 +335,10 @@ impl<'a> Run<'a, '_> {
     }
 
     fn skip_command(&mut self, command: &'a Command) {
+        self.steps += 1;
+        if self.steps > STEPS {
+            return;
+        }
         match &command.kind {
             CommandKind::Simple { assignments, words } => {
                 // What it would have set is not known.
@@ -344,7 +359,7 @@ impl<'a> Run<'a, '_> {
                         self.skip_command(body);
                         self.depth -= 1;
                     }
-                    _ if tools::changes_nothing(&name) || tools::tidies_up(&name) => {}
+                    _ if self.is_harmless(command, &name) || tools::tidies_up(&name) => {}
                     _ if self.is_known_account(&name, words) => {}
                     _ => self.doubt(command),
                 }
@@ -372,6 +387,33 @@ impl<'a> Run<'a, '_> {
             }
             CommandKind::Function { .. } | CommandKind::Test(_) | CommandKind::Arithmetic(_) => {}
         }
+    }
+
+    /// Whether a command is one without which the system is the same.
+    fn is_harmless(&mut self, command: &'a Command, name: &[u8]) -> bool {
+        const OF_ANOTHER: [&[u8]; 4] = [b"eval", b"exec", b"command", b"setcap"];
+        let words = match &command.kind {
+            CommandKind::Simple { words, .. } => words.as_slice(),
+            _ => &[],
+        };
+        let first = words.get(1).map(|word| self.text(word));
+        let option = first.flatten().unwrap_or_default();
+        let is_other = match name {
+            b"command" => !option.starts_with(b"-v"),
+            b"sed" => option.starts_with(b"-i") || option.starts_with(b"--in-place"),
+            _ => OF_ANOTHER.contains(&name),
+        };
+        tools::changes_nothing(name) && !is_other && !self.writes(command)
+    }
+
+    /// Whether its output goes to a file.
+    fn writes(&mut self, command: &'a Command) -> bool {
+        command.redirections.iter().any(|one| {
+            let operator = self.bytes(&one.operator);
+            operator.contains(&b'>')
+                && !operator.ends_with(b"&")
+                && self.text(&one.target).is_none_or(|to| to != b"/dev/null")
+        })
     }
 
     /// Lists a command that was not followed.

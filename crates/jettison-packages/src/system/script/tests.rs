@@ -110,9 +110,35 @@ fn conditions() {
         "f->/usr/bin/one",
     );
     check(
-        "x=a.b.c; ln -s ${x%.*} ${x##*.}; ln -s ${y:-d} e",
+        "x=a.b.c; ln -s ${x%.*} /${x##*.}; ln -s ${y:-d} /e",
         "c->a.b e->d",
     );
+    check(": ${D:=/x}; touch $D", "x=");
+    check("set -- a b; shift 2; touch /z$1", "z=");
+}
+
+/// Whatever cannot be told is said, and nothing else is made of it.
+#[test]
+fn doubts() {
+    check("d=$(pwd); mkdir $d/x", "?p: mkdir $d/x");
+    check(". /etc/default/x; mkdir $DIR/x", "?p: mkdir $DIR/x");
+    check("cd /usr/bin && ln -s one three", "?p: ln -s one three");
+    check("grep -q x /etc/passwd || touch /a", "?p: touch /a");
+    check(
+        "if grep -q x /y; then :; elif true; then touch /a; fi",
+        "?p: touch /a",
+    );
+    check("printf x >> /etc/issue", "?p: printf x >> /etc/issue");
+    check("sed -i s/a/b/ /etc/issue", "?p: sed -i s/a/b/ /etc/issue");
+    check("echo x >/dev/null 2>&1; cat <&3", "");
+    check("chmod -R 0700 /usr/share", "?p: chmod -R 0700 /usr/share");
+    check("rm -f /usr/bin; rmdir /usr/bin/one", "");
+    let doubling = "x=aaaaaaaaaa; x=$x$x; ".to_owned() + &"x=$x$x; ".repeat(60);
+    check(&(doubling + "touch /$x"), "?p: touch /$x");
+    let calls = "f() { f; f; }; uname -r && f";
+    check(calls, "?p: uname -r ?p: f");
+    let long = format!("if [ a {} ]; then touch /a; fi", "-a a ".repeat(200_000));
+    check(&long, "?p: touch /a");
     check("while true; do touch /a; done", "?p: touch /a");
     check(
         "if uname -r; then touch /a; fi",

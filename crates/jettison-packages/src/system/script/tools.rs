@@ -130,6 +130,10 @@ impl<'a> Run<'a, '_> {
             b"local" | b"export" | b"readonly" => {
                 for word in &words[1..] {
                     let Some(text) = self.text(word) else {
+                        let text = self.bytes(&word.range);
+                        let end = text.iter().position(|byte| *byte == b'=');
+                        let name = text[..end.unwrap_or(text.len())].to_vec();
+                        self.variables.insert(name, None);
                         continue;
                     };
                     if let Some(at) = text.iter().position(|byte| *byte == b'=') {
@@ -140,8 +144,49 @@ impl<'a> Run<'a, '_> {
                 return Flow::On(Status::Yes);
             }
             b"shift" => {
-                if self.arguments.len() > 1 {
-                    self.arguments.remove(1);
+                let count = match words.get(1).map(|word| self.text(word)) {
+                    None => Some(1),
+                    Some(text) => text.and_then(|text| String::from_utf8(text).ok()?.parse().ok()),
+                };
+                let last = self.arguments.len();
+                match count {
+                    Some(count) => {
+                        let end = last.min(1_usize.saturating_add(count));
+                        self.arguments.drain(last.min(1)..end);
+                    }
+                    None => self
+                        .arguments
+                        .iter_mut()
+                        .skip(1)
+                        .for_each(|one| *one = None),
+                }
+                return Flow::On(Status::Yes);
+            }
+            b"unset" => {
+                for word in &words[1..] {
+                    if let Some(name) = self.text(word) {
+                        self.variables.insert(name, Some(Vec::new()));
+                    }
+                }
+                return Flow::On(Status::Yes);
+            }
+            b"set" => {
+                let place = words
+                    .iter()
+                    .position(|word| self.bytes(&word.range) == b"--");
+                if let Some(at) = place {
+                    let first = self.arguments.first().cloned().flatten();
+                    self.arguments = self.arguments_of(&words[at..]);
+                    self.arguments[0] = first;
+                }
+                return Flow::On(Status::Yes);
+            }
+            // What is read in may set anything.
+            b"." | b"eval" => {
+                let file = words.get(1).and_then(|word| self.text(word));
+                self.is_open |= !file.is_some_and(|file| file.ends_with(b"/confmodule"));
+                if name == b"eval" {
+                    self.doubt(command);
                 }
                 return Flow::On(Status::Yes);
             }
@@ -157,13 +202,13 @@ impl<'a> Run<'a, '_> {
                 self.variables.insert(b"RET".to_vec(), None);
                 return Flow::On(Status::Yes);
             }
-            b"set" | b"." | b"trap" | b"unset" | b"umask" | b"cd" => {
+            b"trap" | b"umask" | b"cd" => {
                 return Flow::On(Status::Yes);
             }
             _ => {}
         }
         let Some(fields) = self.fields(words) else {
-            if !changes_nothing(&name) {
+            if !self.is_harmless(command, &name) {
                 self.doubt(command);
             }
             return Flow::On(Status::Unknown);
@@ -184,7 +229,7 @@ impl<'a> Run<'a, '_> {
         if let Some(status) = self.tool(&fields) {
             return Flow::On(status);
         }
-        if !changes_nothing(&name) {
+        if !self.is_harmless(command, &name) {
             self.doubt(command);
         }
         Flow::On(match name.as_slice() {
@@ -222,10 +267,12 @@ impl<'a> Run<'a, '_> {
                 _ => {}
             }
         }
-        let out = out?;
+        let out = out.filter(|out| out.starts_with(b"/"))?;
         let words: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
         let content = match words.as_slice() {
             [b":" | b"true"] => Vec::new(),
+            // Some shells make more of a backslash than others.
+            [b"echo", rest @ ..] if rest.iter().any(|word| word.contains(&b'\\')) => return None,
             [b"echo", rest @ ..] if rest.first() != Some(&b"-n".as_slice()) => {
                 [&rest.join(&b' '), b"\n".as_slice()].concat()
             }

@@ -6,6 +6,10 @@ use super::{Run, Text};
 
 /// Words of one list.
 const FIELDS: usize = 10_000;
+/// Bytes of one word: `x=$x$x` doubles.
+const MOST_TEXT: usize = 64 << 10;
+/// Bytes of a value that is cut, or of the pattern that cuts it.
+const MOST_CUT: usize = 4 << 10;
 
 impl<'a> Run<'a, '_> {
     /// A word as one field.
@@ -110,6 +114,9 @@ impl<'a> Run<'a, '_> {
                 Part::Substitution(list, _) => text.extend_from_slice(&self.substituted(list)?),
                 Part::AnsiQuoted(_) | Part::Process(..) | Part::Arithmetic(..) => return None,
             }
+            if text.len() > MOST_TEXT {
+                return None;
+            }
         }
         Some(text)
     }
@@ -135,6 +142,9 @@ impl<'a> Run<'a, '_> {
                     .get(1 + usize::from(colon)..)
                     .unwrap_or_default()
                     .to_vec();
+                if symbol == b'=' && is_empty {
+                    self.variables.insert(name.to_vec(), Some(word.clone()));
+                }
                 Some(match symbol {
                     b'+' if is_empty => Vec::new(),
                     b'+' => word,
@@ -146,6 +156,9 @@ impl<'a> Run<'a, '_> {
                 let word = self.parts(&operation.parts, true)?;
                 let doubled = word.get(1) == Some(&symbol);
                 let pattern = &word[1 + usize::from(doubled)..];
+                if pattern.len().max(value.len()) > MOST_CUT {
+                    return None;
+                }
                 Some(cut(&value, pattern, symbol == b'%', doubled))
             }
             _ => None,
@@ -176,6 +189,7 @@ impl<'a> Run<'a, '_> {
             b"DPKG_MAINTSCRIPT_NAME" => self.arguments.first().cloned()??,
             b"DEBIAN_FRONTEND" => b"noninteractive".to_vec(),
             b"?" | b"$" | b"!" | b"-" => return None,
+            _ if self.is_open => return None,
             _ => Vec::new(),
         })
     }

@@ -6,7 +6,7 @@ use jettison_engine::Context;
 use jettison_engine::buildkit::{self, BuildKitError, BuildKitRequest};
 use jettison_engine::dockerfile::DockerfileBuilt;
 
-use super::args::{EngineChoice, NetworkMode, ProgressMode};
+use super::args::{DockerfileArgs, EngineChoice, NetworkMode, ProgressMode};
 use super::handed::build_args;
 use crate::commands::build::{BuildArgs, source_date_epoch};
 use crate::commands::words::platform;
@@ -16,6 +16,11 @@ use crate::ui::Ui;
 /// What only one of the engines knows is refused for the other.
 pub fn check(args: &BuildArgs, has_dockerfile: bool) -> Result<(), Failure> {
     let words = &args.dockerfile;
+    if let Some(flag) = only_of_dockerfiles(words).filter(|_| !has_dockerfile) {
+        let hint = "-f names one; without it the project is compiled by its recipe";
+        let problem = format!("{flag} is about a Dockerfile, and there is none");
+        return Err(Failure::new(problem).with_hint(hint));
+    }
     match words.engine {
         EngineChoice::Buildkit if !has_dockerfile => Err(Failure::new(
             "--engine buildkit executes a Dockerfile, and there is none",
@@ -31,6 +36,25 @@ pub fn check(args: &BuildArgs, has_dockerfile: bool) -> Result<(), Failure> {
         .with_hint("hand them over with --secret id=ca,src=FILE")),
         _ => Ok(()),
     }
+}
+
+/// The first flag that says nothing to a recipe.
+fn only_of_dockerfiles(words: &DockerfileArgs) -> Option<&'static str> {
+    let given = [
+        ("--target", words.target.is_some()),
+        ("--build-arg", !words.build_arg.is_empty()),
+        ("--build-context", !words.build_context.is_empty()),
+        ("--secret", !words.secret.is_empty()),
+        ("--ssh", !words.ssh.is_empty()),
+        ("--cache-from", !words.cache_from.is_empty()),
+        ("--cache-to", !words.cache_to.is_empty()),
+        ("--iidfile", words.iidfile.is_some()),
+        ("--metadata-file", words.metadata_file.is_some()),
+    ];
+    given
+        .iter()
+        .find(|(_, is_given)| *is_given)
+        .map(|(flag, _)| *flag)
 }
 
 /// The image as BuildKit makes it.

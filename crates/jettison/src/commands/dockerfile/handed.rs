@@ -14,7 +14,8 @@ use crate::settings::variable;
 pub(super) fn build_args(words: &[String]) -> BTreeMap<String, Vec<u8>> {
     let pairs = words.iter().filter_map(|word| match word.split_once('=') {
         Some((name, value)) => Some((name.to_owned(), value.to_owned())),
-        None => Some((word.clone(), variable(word)?)),
+        // One that is set to nothing is set.
+        None => Some((word.clone(), std::env::var(word).ok()?)),
     });
     pairs
         .map(|(name, value)| (name, value.into_bytes()))
@@ -42,8 +43,8 @@ pub(super) fn secret(text: &str) -> Result<(String, Secret), Failure> {
             .map_err(|error| wrong(&format!("names a file that cannot be read: {error}")))?,
         (None, env) => {
             let name = env.unwrap_or_else(|| id.clone());
-            let value = variable(&name)
-                .ok_or_else(|| wrong("names no file, and no variable that is set"))?;
+            let value = std::env::var(&name)
+                .map_err(|_| wrong("names no file, and no variable that is set"))?;
             value.into_bytes()
         }
     };

@@ -21,7 +21,7 @@ use jettison_engine::transport::Location;
 use jettison_image::Image;
 use jettison_plan::{Grain, Verdict};
 
-use super::build::{BuildArgs, source_date_epoch};
+use super::build::{BuildArgs, epoch, source_date_epoch};
 use super::delivery::{Delivery, default_name};
 use super::shared::{ExamArgs, Format, GlobalArgs};
 use super::words::{self, flag};
@@ -98,6 +98,10 @@ pub fn build(
                 &serde_json::to_vec_pretty(&document).map_err(Failure::new)?,
             )?;
         }
+    }
+    if let (Some(path), Some(slimmed)) = (&args.evidence, &slimmed) {
+        let evidence = serde_json::to_vec_pretty(&slimmed.evidence).map_err(Failure::new)?;
+        words::write(path, &evidence)?;
     }
     match args.format.format {
         Format::Text if ui.is_quiet() && !refused => {
@@ -237,9 +241,17 @@ pub(super) fn dockerfile_request(
         auto_cache: !words.no_auto_cache,
         lent,
         lent_files,
-        epoch: source_date_epoch()?,
+        epoch: match words.build_arg.iter().find_map(|word| epoch_of(word)) {
+            Some(given) => Some(epoch(given)?),
+            None => source_date_epoch()?,
+        },
         committed: deeds::committed(&args.path),
     })
+}
+
+/// `--build-arg SOURCE_DATE_EPOCH=N`, as BuildKit takes it.
+fn epoch_of(build_arg: &str) -> Option<&str> {
+    build_arg.strip_prefix("SOURCE_DATE_EPOCH=")
 }
 
 /// `--call`.
