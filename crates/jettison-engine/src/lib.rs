@@ -14,6 +14,7 @@ pub mod export;
 mod files;
 pub mod http;
 pub mod inspect;
+mod one_line;
 pub mod progress;
 pub mod prove;
 pub mod run;
@@ -28,3 +29,4 @@ pub mod transport;
 
 pub use context::Context;
 pub use files::write_file;
+pub use one_line::one_line;

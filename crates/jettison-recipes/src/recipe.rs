@@ -193,6 +193,24 @@ pub enum Language {
     Rust,
 }
 
+impl Language {
+    /// The Debian packages that make its toolchain.
+    pub fn packages(self, cgo: Cgo) -> Vec<&'static str> {
+        let c: &[&str] = &["gcc", "libc6-dev"];
+        let (own, needs_c): (&[&str], bool) = match self {
+            Self::Go => (&["golang-go"], cgo != Cgo::Off),
+            // What cargo compiles is linked by a C compiler.
+            Self::Rust => (&["cargo", "rustc"], true),
+        };
+        let c = c.iter().filter(|_| needs_c);
+        own.iter()
+            .chain(c)
+            .chain(&["ca-certificates"])
+            .copied()
+            .collect()
+    }
+}
+
 /// Where a build leaves the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -14,6 +14,8 @@ use crate::dockerfile::{FileSystem, LayerFiles};
 const LIBRARY_BYTES: u64 = 64 << 20;
 const CONFIGURATION_BYTES: u64 = 1 << 20;
 const DIRECTORIES: usize = 1000;
+/// Files of configuration, each read once however often it is included.
+const CONFIGURATIONS: usize = 1000;
 
 /// The file, and how many libraries it names; none where the machine's kind of
 /// library is not known.
@@ -25,7 +27,12 @@ pub(super) fn write(files: &LayerFiles, architecture: &str) -> Option<(Vec<u8>, 
     };
     let tree = FileSystem::tree(files);
     let mut directories = Vec::new();
-    configured(files, "/etc/ld.so.conf", 0, &mut directories);
+    configured(
+        files,
+        "/etc/ld.so.conf",
+        &mut HashSet::new(),
+        &mut directories,
+    );
     for standard in ["/lib", "/usr/lib", "/lib64", "/usr/lib64"] {
         directories.push(standard.to_owned());
     }
@@ -84,8 +91,13 @@ fn library(files: &LayerFiles, directory: Node<'_>, child: Node<'_>, bits: u8) -
 }
 
 /// The directories of a file of configuration, includes followed.
-fn configured(files: &LayerFiles, path: &str, depth: usize, directories: &mut Vec<String>) {
-    if depth > 8 || directories.len() > DIRECTORIES {
+fn configured(
+    files: &LayerFiles,
+    path: &str,
+    seen: &mut HashSet<String>,
+    directories: &mut Vec<String>,
+) {
+    if seen.len() >= CONFIGURATIONS || !seen.insert(path.to_owned()) {
         return;
     }
     let Some(text) = ImagePath::new(path)
@@ -107,7 +119,7 @@ fn configured(files: &LayerFiles, path: &str, depth: usize, directories: &mut Ve
                 for child in node.children() {
                     let known = String::from_utf8_lossy(child.name()).into_owned();
                     if known.ends_with(ending) && !child.is_directory() {
-                        configured(files, &format!("{folder}/{known}"), depth + 1, directories);
+                        configured(files, &format!("{folder}/{known}"), seen, directories);
                     }
                 }
             }

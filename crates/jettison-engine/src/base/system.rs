@@ -14,7 +14,7 @@ use jettison_image::{
 use jettison_packages::apt::Archives;
 use jettison_packages::archive::Reader;
 use jettison_packages::solve::solve;
-use jettison_packages::system::{self, Completed, Found, World};
+use jettison_packages::system::{self, Completed, Found, Permissions, World};
 use jettison_packages::{Error, Fetch, Location, Lock, LockedBase, LockedPackage, PackageLimits};
 use jettison_recipes::rfc3339;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ use crate::http::PackageFetcher;
 use crate::transport::each;
 
 /// Changes when the rules make something else of the same packages.
-const RULES: &str = "system 1";
+const RULES: &str = "system 2";
 /// Lines of what is unproven that are said; the rest is in the image.
 const LINES: usize = 12;
 const REPORT: &str = "usr/share/doc/jettison/composed";
@@ -241,7 +241,18 @@ fn make(
         mut done,
         mut unproven,
     } = system.complete(&world, apt);
+    let store = |entries: &[(Entry, Vec<u8>)]| {
+        store_layer(context.store(), &options, |writer| {
+            for (entry, content) in entries {
+                writer.append(entry, &mut content.as_slice())?;
+            }
+            Ok(())
+        })
+    };
     if has_loader {
+        // Links that rules made are libraries to the loader as well.
+        let all = [lower.clone(), NewLayer::from(&store(&entries)?)];
+        let files = LayerFiles::open(&all, None, context)?;
         match loader_cache::write(&files, &base.architecture) {
             Some((content, count)) => {
                 done.push(format!("libc-bin: {count} libraries in /etc/ld.so.cache"));
@@ -258,13 +269,7 @@ fn make(
     entries.extend(report(base, &done, &unproven, newest));
     entries.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     entries.dedup_by(|b, a| a.0.path == b.0.path);
-    let upper = store_layer(context.store(), &options, |writer| {
-        for (entry, content) in &entries {
-            writer.append(entry, &mut content.as_slice())?;
-        }
-        Ok(())
-    })?;
-    let upper = NewLayer::from(&upper);
+    let upper = NewLayer::from(&store(&entries)?);
     let store = context.store();
     remember_layer(store, &part(key, "packages"), Some(&lower))?;
     remember_layer(store, &part(key, "rules"), Some(&upper))?;
@@ -395,6 +400,12 @@ impl World for Unpacked<'_> {
         } else {
             Found::Other
         })
+    }
+
+    fn permissions(&self, path: &ImagePath) -> Option<Permissions> {
+        let node = FileSystem::tree(self.files).get(path.as_bytes())?;
+        let (mode, (uid, gid)) = (node.mode(), node.owner());
+        Some(Permissions { mode, uid, gid })
     }
 
     fn read(&self, path: &ImagePath, limit: u64) -> Option<Vec<u8>> {

@@ -1,23 +1,16 @@
-//! Carries a recipe out with the toolchain of the machine, and says what a
-//! failure means.
+//! Carries a recipe out in a workshop, and says what a failure means.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command as HostCommand, Stdio};
-use std::thread;
 
 use jettison_closure::ElfFacts;
 use jettison_recipes::{
     Answer, Command, Failure, Project, Recipe, RecipeError, Request, ToolchainProbe,
 };
 
-use jettison_sandbox::interrupt_with_us;
-
 use super::source::HostSource;
+use super::workshop::Workshop;
 use crate::progress::Progress;
 
-/// More output than any compiler's last words.
-const OUTPUT_BYTES: usize = 16 << 20;
 /// Lines of a failed command that are shown.
 const LAST_LINES: usize = 40;
 
@@ -79,21 +72,27 @@ fn last_words(output: &str) -> String {
 }
 
 /// Asks the toolchain what the recipe has to know.
-pub(crate) fn ask_toolchain(root: &Path, project: &Project, request: &mut Request) {
+pub(crate) fn ask_toolchain(
+    workshop: &dyn Workshop,
+    root: &Path,
+    project: &Project,
+    request: &mut Request,
+) {
     for ToolchainProbe { about, command } in project.toolchain_probes(request) {
-        let answer = run(root, &command, None, &mut |_| {}).unwrap_or_default();
+        let answer = workshop.run(root, &command, &mut |_| {});
+        let answer = answer.unwrap_or_default();
         request.answers.push((about, answer));
     }
 }
 
 /// Builds the program, by the fallback where the recipe itself says so.
 pub(crate) fn compile(
+    workshop: &dyn Workshop,
     source: &HostSource,
     recipe: Recipe,
-    cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<Compiled, CompileError> {
-    match attempt(source, &recipe, cache, progress) {
+    match attempt(workshop, source, &recipe, progress) {
         Attempt::Done(path, warnings) => Ok(Compiled {
             recipe,
             path,
@@ -103,7 +102,7 @@ pub(crate) fn compile(
         Attempt::TryFallback(why) => {
             progress.note(&format!("{}; trying another way", why.cause));
             let fallback = *recipe.fallback.expect("asked for only where there is one");
-            let mut compiled = compile(source, fallback, cache, progress)?;
+            let mut compiled = compile(workshop, source, fallback, progress)?;
             compiled.warnings.push(why);
             Ok(compiled)
         }
@@ -117,21 +116,21 @@ enum Attempt {
 }
 
 fn attempt(
+    workshop: &dyn Workshop,
     source: &HostSource,
     recipe: &Recipe,
-    cache: Option<&Path>,
     progress: &dyn Progress,
 ) -> Attempt {
     let mut warnings = Vec::new();
     if let Some(survey) = &recipe.survey
-        && let Ok(answer) = run(source.root(), survey, cache, &mut |_| {})
+        && let Ok(answer) = workshop.run(source.root(), survey, &mut |_| {})
     {
         warnings = recipe.survey_findings(&answer.stdout);
     }
     let mut stdout = String::new();
     for command in &recipe.commands {
         let item = progress.begin(&format!("building {}", recipe.name), None);
-        let answer = run(source.root(), command, cache, &mut |line| item.say(line));
+        let answer = workshop.run(source.root(), command, &mut |line| item.say(line));
         drop(item);
         let answer = match answer {
             Ok(answer) => answer,
@@ -185,79 +184,4 @@ fn failed(root: &Path, recipe: &Recipe, command: &Command, answer: &Answer) -> A
 /// What a program that is not static lacks, and what would make it so.
 pub(crate) fn explain_dynamic(recipe: &Recipe, facts: &ElfFacts) -> Failure {
     recipe.explain_dynamic(facts.interpreter.as_deref(), &facts.needed)
-}
-
-/// Runs a command with an empty standard input; every line of its standard
-/// error is handed on while it runs.
-fn run(
-    root: &Path,
-    command: &Command,
-    cache: Option<&Path>,
-    on_line: &mut dyn FnMut(&str),
-) -> std::io::Result<Answer> {
-    let mut host_command = HostCommand::new(&command.program);
-    if let Some(cache) = cache {
-        // Cargo is told by its target directory.
-        host_command.env("GOCACHE", cache.join("go"));
-    }
-    host_command
-        .args(&command.arguments)
-        .envs(
-            command
-                .environment
-                .iter()
-                .map(|(name, value)| (name, value)),
-        )
-        .current_dir(root.join(&command.directory))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    interrupt_with_us(&mut host_command);
-    let mut child = match host_command.spawn() {
-        Ok(child) => Reaped(child),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Answer::default()),
-        Err(error) => return Err(error),
-    };
-    let mut stdout = child.0.stdout.take().expect("piped above");
-    let stderr = BufReader::new(child.0.stderr.take().expect("piped above"));
-    let reader = thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let result = stdout
-            .by_ref()
-            .take(OUTPUT_BYTES as u64)
-            .read_to_end(&mut bytes);
-        // A full pipe would stop the command.
-        std::io::copy(&mut stdout, &mut std::io::sink()).ok();
-        result.map(|_| bytes)
-    });
-    let mut talk = String::new();
-    for line in stderr.split(b'\n') {
-        let line = line?;
-        let line = String::from_utf8_lossy(&line);
-        on_line(line.trim_end());
-        if talk.len() < OUTPUT_BYTES {
-            talk.push_str(&line);
-            talk.push('\n');
-        }
-    }
-    let stdout = reader
-        .join()
-        .map_err(|_| std::io::Error::other("reading stopped"))??;
-    let status = child.0.wait()?;
-    Ok(Answer {
-        started: true,
-        code: status.code(),
-        stdout: String::from_utf8_lossy(&stdout).into_owned(),
-        stderr: talk,
-    })
-}
-
-/// A child that does not outlive an early return.
-struct Reaped(Child);
-
-impl Drop for Reaped {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
 }

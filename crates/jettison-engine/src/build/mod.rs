@@ -18,6 +18,7 @@ mod settings;
 mod sizes;
 mod source;
 mod upx;
+mod workshop;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub use sizes::{SizeRow, SizeTable};
 use layers::{Composed, compose};
 use prepare::{Prepared, prepare};
 pub use source::SourceError;
+pub use workshop::{Toolchain, ToolchainError};
 
 pub(crate) use config::{exposed_ports, healthcheck_argv};
 pub(crate) use git::Checkout;
@@ -73,8 +75,14 @@ pub struct BuildRequest {
     /// `SOURCE_DATE_EPOCH` (reproducible-builds.org/specs/source-date-epoch);
     /// the commit's date when not given.
     pub source_date_epoch: Option<u64>,
-    /// Where compilers keep what they know, instead of their usual place.
+    /// The compilers.
+    pub toolchain: Toolchain,
+    /// Where those of the machine keep what they know, instead of their usual place.
     pub compiler_cache: Option<PathBuf>,
+    /// Variables that a sandboxed toolchain is lent; they reach no image.
+    pub lent: Vec<(String, String)>,
+    /// Files that it is lent: where they are, and where it sees them.
+    pub lent_files: Vec<(PathBuf, String)>,
     /// Variables of the caller's environment.
     pub environment: Vec<(String, String)>,
     /// The time now, in seconds since 1970.
@@ -136,6 +144,12 @@ pub enum BuildError {
     /// There is no recipe.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    /// The machine has no toolchain for it.
+    #[error(transparent)]
+    Toolchain(RecipeError),
+    /// The toolchain that was asked for cannot be had.
+    #[error(transparent)]
+    Workshop(#[from] ToolchainError),
     /// A setting does not have its form.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -219,12 +233,20 @@ pub enum BuildError {
     Scratch(#[source] std::io::Error),
 }
 
+/// What needs nothing on the machine.
+const COMPOSED: &str =
+    "or: --toolchain composed   (Debian's own compilers, in a sandbox; nothing is installed here)";
+
 impl BuildError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Detect(error) => error.hint(),
             Self::Recipe(error) => error.hint(),
+            Self::Toolchain(error) => Some(match error.hint() {
+                Some(hint) => format!("{hint}\n{COMPOSED}"),
+                None => COMPOSED.to_owned(),
+            }),
             Self::Compile(error) => error.hint(),
             Self::Prove(error) => error.hint(),
             Self::Dynamic(failure) => failure.hint.clone(),

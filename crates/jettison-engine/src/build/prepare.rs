@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 
 use jettison_closure::{Companion, ElfFacts, Need, NeedState, needs};
 use jettison_recipes::{
-    Failure, Project, Recipe, Request, RuntimeFile, Settings, Target, is_build_variable,
+    Failure, Project, Recipe, RecipeError, Request, RuntimeFile, Settings, Target,
+    is_build_variable,
 };
 
-use super::compile::{ask_toolchain, compile, explain_dynamic};
+use super::compile::{Compiled, ask_toolchain, compile, explain_dynamic};
 use super::foundation::{Foundation, lay};
 use super::git::Checkout;
 use super::parts::{BaseChoice, Decision, decide};
 use super::settings::{Said, said};
 use super::source::HostSource;
+use super::workshop::{CARGO_HOME, Machine, Sandboxed, Workshop, in_sandbox};
 use super::{BuildError, BuildRequest};
 use crate::Context;
 use crate::scratch::ScratchDirectory;
@@ -45,19 +47,12 @@ pub(crate) fn prepare(request: &BuildRequest, context: &Context) -> Result<Prepa
     let project = Project::detect(&source, &inside)?;
     let checkout = Checkout::of(&request.project);
     let directory = ScratchDirectory::create(&context.scratch()?).map_err(BuildError::Scratch)?;
-    let mut facts = recipe_request(request, &said, &source, &checkout, directory.path());
-    ask_toolchain(source.root(), &project, &mut facts);
-    let recipe = project.recipe(&facts)?;
+    let facts = recipe_request(request, &said, &source, &checkout, directory.path());
     let named = project
         .choose(facts.bin.as_deref())
         .map(|binary| project.runtime_files(&source, binary))
         .unwrap_or_default();
-    let compiled = compile(
-        &source,
-        recipe,
-        request.compiler_cache.as_deref(),
-        &*context.progress,
-    )?;
+    let compiled = compiled(&project, facts, &source, request, context)?;
     let program = own_copy(&compiled.path, directory.path())?;
 
     let choice = BaseChoice::parse(said.settings.base.as_deref().unwrap_or_default());
@@ -88,6 +83,46 @@ pub(crate) fn prepare(request: &BuildRequest, context: &Context) -> Result<Prepa
         named,
         _directory: directory,
     })
+}
+
+/// The program, as the toolchain that was asked for makes it.
+fn compiled(
+    project: &Project,
+    mut facts: Request,
+    source: &HostSource,
+    request: &BuildRequest,
+    context: &Context,
+) -> Result<Compiled, BuildError> {
+    let work = |workshop: &dyn Workshop, facts: &mut Request| {
+        ask_toolchain(workshop, source.root(), project, facts);
+        let recipe = project.recipe(facts)?;
+        Ok(compile(workshop, source, recipe, &*context.progress)?)
+    };
+    let packages = project.language().packages(facts.cgo);
+    let Some(image) = request.toolchain.image(request.suite.as_deref(), &packages) else {
+        let cache = request.compiler_cache.as_deref();
+        return work(&Machine { cache }, &mut facts).map_err(|error| match error {
+            BuildError::Recipe(error @ RecipeError::Toolchain { .. })
+                if facts.target == facts.host =>
+            {
+                BuildError::Toolchain(error)
+            }
+            other => other,
+        });
+    };
+    let output = PathBuf::from(&facts.output_directory);
+    let given = Sandboxed {
+        image: &image,
+        directories: [source.root(), &output],
+        environment: &request.environment,
+        lent: &request.lent,
+        lent_files: &request.lent_files,
+    };
+    in_sandbox(&given, context, |workshop, target| {
+        facts.cargo_home = Some(CARGO_HOME.to_owned());
+        facts.cargo_target_directory = Some(target.to_string_lossy().into_owned());
+        work(workshop, &mut facts)
+    })?
 }
 
 /// The toolchain's own file may be replaced by the next build at any moment,

@@ -137,9 +137,10 @@ fn missing_program(output: &str) -> Option<&str> {
         .strip_suffix(": command not found")
         .or_else(|| last.strip_suffix(": not found"))?;
     let (shell, program) = before.rsplit_once(": ")?;
-    let is_shell = ["sh:", "bash:", "ash:", "dash:"]
-        .iter()
-        .any(|name| format!("{shell}:").contains(name));
+    // `/bin/sh: 1`, `bash: line 1`, `/bin/sh`.
+    let speaker = shell.split(':').next().unwrap_or_default();
+    let speaker = speaker.rsplit('/').next().unwrap_or_default();
+    let is_shell = ["sh", "bash", "ash", "dash"].contains(&speaker);
     let is_name = !program.is_empty() && !program.contains(['/', ' ']);
     (is_shell && is_name).then_some(program)
 }

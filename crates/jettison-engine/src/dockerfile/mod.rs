@@ -30,6 +30,7 @@ mod stage;
 mod state;
 mod steps;
 mod tidy;
+mod verified;
 mod workdir;
 
 use std::collections::BTreeMap;
@@ -45,13 +46,18 @@ use serde::Serialize;
 
 pub use crate::signal::SignalError;
 pub use base::NamedContext;
+pub(crate) use base::bring;
 pub use cache::{CacheExport, CacheMode};
 pub use content::FileSystem;
 pub use error::{DockerfileError, StepError};
 pub(crate) use files::LayerFiles;
+pub(crate) use key::Key;
 pub(crate) use layers::{layers_of, recall, remember};
+pub(crate) use mounts::CACHES;
 pub use mounts::Secret;
 pub use ports::PortError;
+pub(crate) use run::open_sandbox;
+pub(crate) use snapshots::Snapshots;
 pub use state::StateError;
 pub use tidy::{Tidied, prune};
 

@@ -13,6 +13,7 @@ use jettison_sandbox::{
 };
 
 use super::error::StepError;
+use super::mounts::Held;
 use super::output::Log;
 use super::snapshots::Snapshots;
 use super::state::{RunAction, State};
@@ -44,11 +45,11 @@ impl Running<'_> {
         state: &State,
         action: &RunAction,
         below: &[PathBuf],
-        mounts: Vec<Mount>,
+        held: &Held,
         lent: &[(String, String)],
     ) -> Result<Option<NewLayer>, StepError> {
         let upper = self.snapshots.upper()?;
-        let made = self.run_above(state, action, below, mounts, lent, &upper);
+        let made = self.run_above(state, action, below, held, lent, &upper);
         match made {
             Ok(Some(layer)) => {
                 self.snapshots.keep(&upper, &layer)?;
@@ -66,14 +67,14 @@ impl Running<'_> {
         state: &State,
         action: &RunAction,
         below: &[PathBuf],
-        mounts: Vec<Mount>,
+        held: &Held,
         lent: &[(String, String)],
         upper: &Path,
     ) -> Result<Option<NewLayer>, StepError> {
         let root = self.sandbox.stack(below)?;
         let (log, [stdout, stderr]) = Log::open(self.step, &self.context.progress)
             .map_err(StepError::host("opening a pipe"))?;
-        let mut spec = spec(state, action, mounts, lent);
+        let mut spec = spec(state, action, held, lent);
         (spec.stdout, spec.stderr) = (stdout, stderr);
         spec.upper = Some(upper.to_owned());
         let container = self.sandbox.start(&root, &spec)?;
@@ -122,9 +123,10 @@ impl Running<'_> {
 fn spec(
     state: &State,
     action: &RunAction,
-    mut mounts: Vec<Mount>,
+    held: &Held,
     lent: &[(String, String)],
 ) -> ContainerSpec {
+    let mut mounts = held.mounts.clone();
     let mut args: Vec<OsString> = action
         .argv
         .iter()
@@ -148,11 +150,16 @@ fn spec(
     let pair = |(name, value): (&String, &[u8])| {
         OsString::from_vec([name.as_bytes(), b"=", value].concat())
     };
-    let lent = lent.iter();
-    let lent = lent.filter(|(name, _)| state.variable(name).is_none());
+    // What a mount brings goes before the stage's own variables, and what the
+    // machine lends after them.
+    let of_mounts = |name: &str| held.variables.iter().any(|(known, _)| known == name);
     let own = state.variables.iter();
     let own = own.map(|(name, value)| (name, value.as_slice()));
-    let env = own.chain(lent.map(|(name, value)| (name, value.as_bytes())));
+    let own = own.filter(|(name, _)| !of_mounts(name));
+    let lent = lent.iter();
+    let lent = lent.filter(|(name, _)| state.variable(name).is_none() && !of_mounts(name));
+    let handed = held.variables.iter().chain(lent);
+    let env = own.chain(handed.map(|(name, value)| (name, value.as_bytes())));
     let run = &state.config.run;
     ContainerSpec {
         profile: Profile::AS_SHIPPED,

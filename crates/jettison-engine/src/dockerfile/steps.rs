@@ -347,9 +347,8 @@ impl Builder<'_> {
                 let names = [name.to_ascii_uppercase(), name.to_ascii_lowercase()];
                 names.map(|name| (name, text(value)))
             });
-            let mut lent: Vec<_> = proxies.chain(self.request.lent.clone()).collect();
-            lent.extend(held.variables.clone());
-            running.run(&stage.state, action, &below, held.mounts.clone(), &lent)
+            let lent: Vec<_> = proxies.chain(self.request.lent.clone()).collect();
+            running.run(&stage.state, action, &below, &held, &lent)
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Made, Model};
+use super::model::Model;
 
 const PASSWD: &[u8] = b"/etc/passwd";
 const GROUP: &[u8] = b"/etc/group";
@@ -204,7 +204,7 @@ pub(super) fn shadow(model: &mut Model<'_>) {
         }
         model.write(from, open.into_bytes(), 0o644);
         model.write(to, shadow.into_bytes(), 0o640);
-        model.change(to, |made: &mut Made| {
+        model.change(to, |made| {
             made.mode = 0o640;
             made.gid = SHADOW_GROUP;
         });

@@ -19,7 +19,7 @@ use std::io::Read;
 
 use jettison_image::{Entry, ImagePath, Timestamp};
 
-pub use model::{Found, World};
+pub use model::{Found, Permissions, World};
 pub use unpack::Put;
 
 use crate::index::parse_relations;

@@ -24,10 +24,31 @@ pub enum Found {
     Other,
 }
 
+/// Whose something is, and who may do what with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u64,
+    /// Group.
+    pub gid: u64,
+}
+
+impl Permissions {
+    /// As root makes things.
+    pub(super) fn root(mode: u32) -> Self {
+        let (uid, gid) = (0, 0);
+        Self { mode, uid, gid }
+    }
+}
+
 /// What the packages unpacked.
 pub trait World {
     /// What lies at a path, no link of it followed.
     fn find(&self, path: &ImagePath) -> Option<Found>;
+    /// Whose it is.
+    fn permissions(&self, path: &ImagePath) -> Option<Permissions>;
     /// A file of at most so many bytes.
     fn read(&self, path: &ImagePath, limit: u64) -> Option<Vec<u8>>;
     /// Paths of what lies right below a directory.
@@ -39,12 +60,8 @@ pub trait World {
 pub(super) struct Made {
     /// What it is.
     pub(super) kind: MadeKind,
-    /// Permission bits.
-    pub(super) mode: u32,
-    /// Owner.
-    pub(super) uid: u64,
-    /// Group.
-    pub(super) gid: u64,
+    /// Whose it is.
+    pub(super) permissions: Permissions,
 }
 
 /// What a rule made.
@@ -79,7 +96,7 @@ impl<'w> Model<'w> {
         match self.made.get(path) {
             None => self.world.find(path),
             Some(made) => match &made.kind {
-                MadeKind::File(_) => Some(Found::File(made.mode)),
+                MadeKind::File(_) => Some(Found::File(made.permissions.mode)),
                 MadeKind::Directory => Some(Found::Directory),
                 MadeKind::Symlink(target) => Some(Found::Symlink(target.clone())),
                 MadeKind::Gone => None,
@@ -164,16 +181,18 @@ impl<'w> Model<'w> {
         let Some(real) = self.real(path, true) else {
             return false;
         };
-        let (mode, uid, gid) = match self.made.get(&real) {
-            Some(known) => (known.mode, known.uid, known.gid),
-            None => (mode, 0, 0),
-        };
-        self.put(real, MadeKind::File(content), mode, uid, gid)
+        let known = self.permissions(&real);
+        let permissions = known.unwrap_or(Permissions::root(mode));
+        self.put(real, MadeKind::File(content), permissions)
     }
 
     pub(super) fn link(&mut self, path: &[u8], target: &[u8]) -> bool {
         match self.real(path, false) {
-            Some(real) => self.put(real, MadeKind::Symlink(target.to_vec()), 0o777, 0, 0),
+            Some(real) => self.put(
+                real,
+                MadeKind::Symlink(target.to_vec()),
+                Permissions::root(0o777),
+            ),
             None => false,
         }
     }
@@ -185,7 +204,7 @@ impl<'w> Model<'w> {
         match self.at(&real) {
             Some(Found::Directory) => true,
             Some(_) => false,
-            None => self.put(real, MadeKind::Directory, mode, 0, 0),
+            None => self.put(real, MadeKind::Directory, Permissions::root(mode)),
         }
     }
 
@@ -194,7 +213,7 @@ impl<'w> Model<'w> {
             && self.at(&real).is_some()
         {
             match self.world.find(&real) {
-                Some(_) => drop(self.put(real, MadeKind::Gone, 0, 0, 0)),
+                Some(_) => drop(self.put(real, MadeKind::Gone, Permissions::root(0))),
                 None => drop(self.made.remove(&real)),
             }
         }
@@ -202,7 +221,7 @@ impl<'w> Model<'w> {
 
     /// Changes owner or mode of what is there; false where that cannot be done
     /// without copying what a package brought.
-    pub(super) fn change(&mut self, path: &[u8], to: impl FnOnce(&mut Made)) -> bool {
+    pub(super) fn change(&mut self, path: &[u8], to: impl FnOnce(&mut Permissions)) -> bool {
         let Some(real) = self.real(path, true) else {
             return false;
         };
@@ -215,22 +234,32 @@ impl<'w> Model<'w> {
                 },
                 _ => return false,
             };
-            let mode = match self.world.find(&real) {
-                Some(Found::File(mode)) => mode,
-                _ => 0o755,
-            };
-            self.put(real.clone(), kind, mode, 0, 0);
+            let permissions = self.permissions(&real);
+            self.put(
+                real.clone(),
+                kind,
+                permissions.unwrap_or(Permissions::root(0o755)),
+            );
         }
         match self.made.get_mut(&real) {
             Some(made) => {
-                to(made);
+                to(&mut made.permissions);
                 true
             }
             None => false,
         }
     }
 
-    fn put(&mut self, path: ImagePath, kind: MadeKind, mode: u32, uid: u64, gid: u64) -> bool {
+    /// Whose something is that is there.
+    pub(super) fn permissions(&self, real: &ImagePath) -> Option<Permissions> {
+        match self.made.get(real) {
+            Some(made) if made.kind == MadeKind::Gone => None,
+            Some(made) => Some(made.permissions),
+            None => self.world.permissions(real),
+        }
+    }
+
+    fn put(&mut self, path: ImagePath, kind: MadeKind, permissions: Permissions) -> bool {
         if path.is_root() {
             return false;
         }
@@ -245,18 +274,11 @@ impl<'w> Model<'w> {
             parent = directory.parent();
             let made = Made {
                 kind: MadeKind::Directory,
-                mode: 0o755,
-                uid: 0,
-                gid: 0,
+                permissions: Permissions::root(0o755),
             };
             self.made.insert(directory, made);
         }
-        let made = Made {
-            kind,
-            mode,
-            uid,
-            gid,
-        };
+        let made = Made { kind, permissions };
         self.made.insert(path, made);
         true
     }
@@ -266,9 +288,9 @@ impl<'w> Model<'w> {
         let mut entries = Vec::new();
         for (path, made) in self.made {
             let metadata = Metadata {
-                mode: made.mode,
-                uid: made.uid,
-                gid: made.gid,
+                mode: made.permissions.mode,
+                uid: made.permissions.uid,
+                gid: made.permissions.gid,
                 mtime: time,
                 ..Metadata::default()
             };

@@ -161,6 +161,19 @@ pub(crate) fn explain(recipe: &Recipe, root: &str, stderr: &str) -> Option<Failu
             "GOTOOLCHAIN=auto lets this Go fetch the one that is asked for".into(),
         );
     }
+    if let Some(line) = line_with("note: module requires Go") {
+        return failure(
+            line.trim_start_matches("note: ").into(),
+            "a newer Go; --toolchain composed takes Debian's, --suite NAME that of a later release"
+                .into(),
+        );
+    }
+    if let Some(line) = line_with("x509: certificate signed by unknown authority") {
+        return failure(
+            format!("a module could not be fetched: {line}"),
+            "--trust-host-ca lends a toolchain in a sandbox this machine's authorities".into(),
+        );
+    }
     if let Some(line) = line_with("not one of the workspace modules") {
         return failure(
             line.into(),
@@ -235,6 +248,11 @@ mod tests {
             "go: go.mod requires go >= 1.99 (running go 1.26.8; GOTOOLCHAIN=local)",
             "1.99",
             "GOTOOLCHAIN=auto",
+        );
+        check(
+            "# app\n./main.go:1:2: undefined: strings.CutPrefix\nnote: module requires Go 1.22\n",
+            "module requires Go 1.22",
+            "--suite",
         );
         check(
             "x: dial tcp: lookup proxy: no such host",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
-use jettison_engine::build::{self as engine, BuildError, BuildRequest};
+use jettison_engine::build::{self as engine, BuildError, BuildRequest, Toolchain};
 use jettison_image::Compression;
 use jettison_plan::words::split;
 use jettison_plan::{Isolation, Verdict};
@@ -130,6 +130,12 @@ pub struct BuildArgs {
     #[arg(long, value_enum, value_name = "NAME", default_value_t)]
     pub compression: LayerCompression,
 
+    /// Compile with the machine's own compilers (host), with Debian's in a
+    /// sandbox (composed), or with those of an image, also one composed of
+    /// packages: debian:SUITE?packages=NAME,… [default: host]
+    #[arg(long, value_name = "WHERE")]
+    pub toolchain: Option<String>,
+
     /// Pack the program with upx, where it is on the PATH, and say what it brings
     #[arg(long)]
     pub upx: bool,
@@ -219,6 +225,12 @@ pub(super) fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs();
+    let toolchain = args.toolchain.as_deref().map(Toolchain::parse);
+    let toolchain = toolchain.transpose().map_err(flag("--toolchain"))?;
+    let (lent, lent_files) = match args.dockerfile.trust_host_ca {
+        true => dockerfile::lent()?,
+        false => Default::default(),
+    };
     Ok(BuildRequest {
         project: args.path.clone(),
         flags: flags(args)?,
@@ -227,7 +239,10 @@ pub(super) fn request(args: &BuildArgs) -> Result<BuildRequest, Failure> {
         timeout: Duration::from_secs(args.probes.timeout),
         compression: args.compression.into(),
         upx: args.upx,
+        toolchain: toolchain.unwrap_or_default(),
         compiler_cache: None,
+        lent,
+        lent_files,
         lock: args.lock.clone(),
         suite: args.suite.clone(),
         source_date_epoch: source_date_epoch()?,

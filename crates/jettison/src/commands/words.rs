@@ -116,10 +116,3 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
     jettison_engine::write_file(path, content)
         .map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))
 }
-
-/// An error with its causes, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
-}

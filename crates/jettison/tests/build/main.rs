@@ -17,4 +17,5 @@ mod engines;
 mod failures;
 mod postgres;
 mod support;
+mod toolchains;
 mod users;

@@ -22,6 +22,7 @@ use super::{CompareError, CompareRequest, Compared, compare_opened};
 use crate::Context;
 use crate::build::{self, BuildRequest, HostSource};
 use crate::dockerfile::{self, DockerfileRequest, NamedContext};
+use crate::one_line;
 use crate::scratch::ScratchDirectory;
 use crate::slim::{self, SlimRequest};
 use crate::store::{Store, StoreError};
@@ -236,7 +237,7 @@ impl Bench<'_> {
             let built = dockerfile::build(&request, &self.inside);
             built
                 .map(|built| built.image)
-                .map_err(|error| words(&error))
+                .map_err(|error| one_line(&error))
         })
     }
 
@@ -250,7 +251,8 @@ impl Bench<'_> {
             return vec![unbuilt(plain, problem), (small, None)];
         }
         let build = |request: &DockerfileRequest| -> Result<(Image, String), String> {
-            let built = dockerfile::build(request, &self.inside).map_err(|error| words(&error))?;
+            let built =
+                dockerfile::build(request, &self.inside).map_err(|error| one_line(&error))?;
             let base = built.stages.last().map(|stage| stage.base.clone());
             Ok((built.image, base.unwrap_or_default()))
         };
@@ -278,7 +280,7 @@ impl Bench<'_> {
             let (image, _) = build(&anew)?;
             anew.no_cache = false;
             let slimmed = slim::slim_image(&image, &self.request.slim, &self.inside);
-            let slimmed = slimmed.map_err(|error| words(&error))?;
+            let slimmed = slimmed.map_err(|error| one_line(&error))?;
             match slimmed.evidence.verdict {
                 Verdict::Whole => Ok(slimmed.image),
                 Verdict::Differs => Err("the small image answers differently".to_owned()),
@@ -299,7 +301,7 @@ impl Bench<'_> {
             let built = build::build(&request, &self.inside);
             built
                 .map(|built| built.image)
-                .map_err(|error| words(&error))
+                .map_err(|error| one_line(&error))
         })
     }
 
@@ -367,7 +369,7 @@ impl Bench<'_> {
     /// Brings what a Dockerfile stands on into the store of the bench, so that
     /// no build waits for it; the error names what is not at hand.
     fn bring_bases(&self, request: &DockerfileRequest) -> Result<(), String> {
-        let bases = dockerfile::bases(request).map_err(|error| words(&error))?;
+        let bases = dockerfile::bases(request).map_err(|error| one_line(&error))?;
         let mut lacking = BTreeSet::new();
         for (name, location) in bases {
             let platform = request.platform.as_ref();
@@ -409,15 +411,4 @@ fn approach(name: &str, base: &str) -> Approach {
 fn unbuilt(mut approach: Approach, problem: String) -> Made {
     approach.problem = Some(escape(&problem));
     (approach, None)
-}
-
-/// An error with its causes, on one line.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }

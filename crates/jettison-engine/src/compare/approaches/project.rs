@@ -5,8 +5,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// What is made anew, or speaks of the checkout and not of the program.
-const LEFT_OUT: [&str; 4] = [".git", "target", "node_modules", "__pycache__"];
+/// What is made anew, or speaks of the checkout and not of the program: its name,
+/// and the file beside it that says so. Another `target` may be what is shipped.
+const LEFT_OUT: [(&str, &str); 3] = [(".git", ""), ("__pycache__", ""), ("target", "Cargo.toml")];
 /// Sources by the end of their name, with a line that changes nothing else.
 const SOURCES: [(&str, &str); 9] = [
     (".go", "var jettisonChanged = "),
@@ -37,7 +38,10 @@ fn copy_counted(from: &Path, to: &Path, count: &mut usize) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (name, kind) = (entry.file_name(), entry.file_type()?);
-        if LEFT_OUT.iter().any(|left| name == *left) {
+        if LEFT_OUT
+            .iter()
+            .any(|(left, beside)| name == *left && from.join(beside).exists())
+        {
             continue;
         }
         *count += 1;

@@ -12,6 +12,7 @@ use jettison_image::{
 use super::{LABEL, SCHEMA, Steps};
 use crate::Context;
 use crate::dockerfile::error::StepError;
+use crate::one_line;
 use crate::store::{LayerFacts, StoreError};
 use crate::transport::{Location, TransportError};
 
@@ -59,7 +60,7 @@ impl Imported {
                 Err(error) => self.warn(format!(
                     "--cache-from {}: a layer is not taken, the step is done anew: {}",
                     cache.place,
-                    in_words(&error)
+                    one_line(&error)
                 )),
             }
         }
@@ -85,7 +86,7 @@ fn open(place: &Location, platform: &Platform, context: &Context) -> Result<Cach
         .map_err(|error| match error {
             // Caches of other builders have other configs.
             TransportError::Image(_) => format!("{} ({error})", foreign()),
-            other => format!("it cannot be had: {}", in_words(&other)),
+            other => format!("it cannot be had: {}", one_line(&other)),
         })?
         .image;
     let label = image.config.run.labels.get(LABEL).ok_or_else(foreign)?;
@@ -157,10 +158,4 @@ fn bring(image: &Image, layer: &LayerBlob, context: &Context) -> Result<NewLayer
     store.put_layer_facts(&digest, facts)?;
     store.put_layer_facts(&packed, facts)?;
     Ok(made(stored.size_bytes))
-}
-
-fn in_words(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
 }

@@ -3,16 +3,17 @@
 //! longer the one that was hashed.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use jettison_image::{Digest, Error, Node, Sha256Writer};
+use jettison_image::{Error, Node};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::Context;
 use super::known::Facts;
+use crate::dockerfile::verified::Verified;
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -96,11 +97,10 @@ impl Context {
             .map_err(|error| Error::read(what(), error))?;
         Ok(match self.hashes.get(ordinal).and_then(|hash| hash.get()) {
             // The ctime would not tell a change of its own tick: the content must.
-            Some(hash) if !hash.rested => Box::new(Verified {
-                inner: checked,
-                hasher: Some(Sha256Writer::new(io::sink())),
-                expected: hash.digest,
-            }),
+            Some(hash) if !hash.rested => {
+                let named = what();
+                Box::new(Verified::new(checked, hash.digest, move || changed(&named)))
+            }
             _ => Box::new(checked),
         })
     }
@@ -131,29 +131,6 @@ impl Read for Checked {
         let count = self.file.read(buffer)?;
         if count == 0 && !buffer.is_empty() {
             self.check()?;
-        }
-        Ok(count)
-    }
-}
-
-struct Verified {
-    inner: Checked,
-    hasher: Option<Sha256Writer<io::Sink>>,
-    expected: Digest,
-}
-
-impl Read for Verified {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        let Some(hasher) = &mut self.hasher else {
-            return Ok(count);
-        };
-        hasher.write_all(&buffer[..count])?;
-        if count == 0 && !buffer.is_empty() {
-            let found = self.hasher.take().map(|hasher| hasher.finish().1);
-            if found != Some(self.expected) {
-                return Err(changed(&self.inner.what));
-            }
         }
         Ok(count)
     }

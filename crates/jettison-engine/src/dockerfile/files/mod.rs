@@ -18,6 +18,7 @@ use jettison_image::{
 };
 
 use super::FileSystem;
+use super::verified::Verified;
 use crate::Context;
 use crate::spool::{ArchiveFile, Spool, SpoolError, Stretch, scratch_file};
 use index::Known;
@@ -107,42 +108,19 @@ impl FileSystem for LayerFiles {
         let content = layer.read(place, &self.context)?;
         // A packed layer was verified when it was unpacked. A plain one may have
         // been read by an earlier build, and rotted since.
-        Ok(match file.sha256() {
-            Some(expected) if layer.layer.compression == Compression::None => Box::new(Verified {
-                content,
-                hasher: Some(Sha256Writer::new(io::sink())),
-                expected,
-                layer: layer.layer.digest,
-            }),
-            _ => content,
-        })
-    }
-}
-
-/// A content that must be the one that the index knows.
-struct Verified {
-    content: Box<dyn Read>,
-    hasher: Option<Sha256Writer<io::Sink>>,
-    expected: Digest,
-    layer: Digest,
-}
-
-impl Read for Verified {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.content.read(buffer)?;
-        let Some(hasher) = &mut self.hasher else {
-            return Ok(count);
+        let Some(expected) = file.sha256() else {
+            return Ok(content);
         };
-        hasher.write_all(&buffer[..count])?;
-        if count == 0 && !buffer.is_empty() {
-            let found = self.hasher.take().map(|hasher| hasher.finish().1);
-            if found != Some(self.expected) {
-                let layer = format!("layer {}", self.layer);
-                let error = Error::malformed(layer, "is damaged in the store");
-                return Err(io::Error::other(error));
-            }
+        if layer.layer.compression != Compression::None {
+            return Ok(content);
         }
-        Ok(count)
+        let digest = layer.layer.digest;
+        Ok(Box::new(Verified::new(content, expected, move || {
+            io::Error::other(Error::malformed(
+                format!("layer {digest}"),
+                "is damaged in the store",
+            ))
+        })))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use bollard::query_parameters::ImportImageOptionsBuilder;
+use bollard::query_parameters::{ImportImageOptionsBuilder, TagImageOptionsBuilder};
 use bytes::Bytes;
 use futures_util::stream::{StreamExt, unfold};
 use jettison_image::layout::{ArchiveSink, write_docker_archive};
@@ -18,7 +18,8 @@ const PIECES: usize = 4;
 
 impl Daemon {
     /// Loads an image under the given names, which it takes from whatever
-    /// image had them, as `docker load` does.
+    /// image had them, as `docker load` does. One that the engine has already
+    /// is only named.
     pub(crate) fn load(
         &self,
         image: &Image,
@@ -26,6 +27,9 @@ impl Daemon {
         limits: &Limits,
         progress: &dyn Progress,
     ) -> Result<(), DaemonError> {
+        if self.name(image, names) {
+            return Ok(());
+        }
         let item = progress.begin(&format!("load into {}", self.host), None);
         let (sender, receiver) = mpsc::channel(PIECES);
         let stream = unfold(
@@ -67,6 +71,32 @@ impl Daemon {
                 problem: "the archive could not be written".to_owned(),
             }),
         }
+    }
+
+    /// Names an image that the engine knows by its config; false where it does
+    /// not, or knows images by something else.
+    fn name(&self, image: &Image, names: &[Reference]) -> bool {
+        let id = image.manifest.config.digest.to_string();
+        self.runtime.block_on(async {
+            if self.docker.inspect_image(&id).await.is_err() {
+                return false;
+            }
+            for name in names {
+                let tag = name.tag_or_latest().unwrap_or("latest");
+                let name = TagImageOptionsBuilder::default()
+                    .repo(&name.familiar_name())
+                    .tag(tag);
+                if self
+                    .docker
+                    .tag_image(&id, Some(name.build()))
+                    .await
+                    .is_err()
+                {
+                    return false;
+                }
+            }
+            true
+        })
     }
 
     async fn send(

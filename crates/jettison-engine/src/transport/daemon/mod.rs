@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 pub(crate) use find::contexts;
 pub(super) use find::{Tls, find};
 
+use crate::one_line;
 use crate::transport::Environment;
 
 /// A busy engine answers a ping in milliseconds.
@@ -153,14 +154,5 @@ fn is_short_id(name: &str) -> bool {
 }
 
 fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    crate::http::shown(&text)
+    crate::http::shown(&one_line(error))
 }

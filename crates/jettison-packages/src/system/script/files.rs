@@ -2,7 +2,7 @@
 
 use super::{Run, Status};
 use crate::system::accounts;
-use crate::system::model::{Found, Made};
+use crate::system::model::{Found, Permissions};
 
 impl Run<'_, '_> {
     /// Carries out a command on files; none where it is no such command, or
@@ -82,7 +82,7 @@ impl Run<'_, '_> {
                 let (owner, names) = names.split_first()?;
                 let (uid, gid) = self.owner(owner, name == b"chgrp")?;
                 for name in names {
-                    let change = |made: &mut Made| {
+                    let change = |made: &mut Permissions| {
                         made.uid = uid.unwrap_or(made.uid);
                         made.gid = gid.unwrap_or(made.gid);
                     };

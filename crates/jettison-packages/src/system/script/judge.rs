@@ -1,6 +1,6 @@
 //! Conditions: `[ … ]`, and commands that only answer.
 
-use jettison_dockerfile::shell::{Command, List};
+use jettison_dockerfile::shell::{Command, Connector, List, Pipeline};
 
 use super::{Run, Status, Text};
 use crate::index::Version;
@@ -138,6 +138,13 @@ impl<'a> Run<'a, '_> {
         let [item] = list.items.as_slice() else {
             return None;
         };
+        // `$( … || true )` writes no more than what stands before it.
+        let is_harmless =
+            |pipeline: &Pipeline| matches!(self.bytes(&pipeline.range), b"true" | b":");
+        let mut rest = item.rest.iter();
+        if !rest.all(|(connector, _, other)| *connector == Connector::Or && is_harmless(other)) {
+            return None;
+        }
         let [
             Command {
                 kind: jettison_dockerfile::shell::CommandKind::Simple { words, .. },

@@ -3,17 +3,25 @@ use std::collections::BTreeMap;
 use jettison_image::{ImagePath, Timestamp};
 
 use super::{Ground, follow};
-use crate::system::model::{Found, Model, World};
+use crate::system::model::{Found, Model, Permissions, World};
 
 struct Files(BTreeMap<ImagePath, Vec<u8>>);
 
 impl World for Files {
     fn find(&self, path: &ImagePath) -> Option<Found> {
         if self.0.contains_key(path) {
-            return Some(Found::File(0o755));
+            return Some(Found::File(0o750));
         }
         let mut all = self.0.keys();
         (path.is_root() || all.any(|known| known.starts_with(path))).then_some(Found::Directory)
+    }
+
+    fn permissions(&self, path: &ImagePath) -> Option<Permissions> {
+        self.find(path).map(|_| Permissions {
+            mode: 0o750,
+            uid: 7,
+            gid: 7,
+        })
     }
 
     fn read(&self, path: &ImagePath, _: u64) -> Option<Vec<u8>> {
@@ -160,8 +168,24 @@ fn files() {
         "ln -s ../../../../etc /l; touch /l/f",
         "etc/f= l->../../../../etc",
     );
+    check("p=$(which one || true); ln -s $p /l", "l->/usr/bin/one");
+    check("p=$(which one || echo /x); ln -s $p /l", "?p: ln -s $p /l");
     check("rm -rf /usr", "?p: rm -rf /usr");
     check("make install", "?p: make install");
+}
+
+/// What a package brought stays whose it was, and as open as it was.
+#[test]
+fn permissions() {
+    let path = ImagePath::new("usr/bin/one").unwrap();
+    let world = Files(BTreeMap::from([(path.clone(), Vec::new())]));
+    let mut model = Model::new(&world);
+    let own = |model: &Model<'_>| model.permissions(&path).unwrap();
+    assert!(model.change(b"/usr/bin/one", |own| own.gid = 8));
+    let (mode, uid, gid) = (0o750, 7, 8);
+    assert_eq!(own(&model), Permissions { mode, uid, gid });
+    assert!(model.write(b"/usr/bin/one", b"x".to_vec(), 0o644));
+    assert_eq!(own(&model), Permissions { mode, uid, gid });
 }
 
 #[test]

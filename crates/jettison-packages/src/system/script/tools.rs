@@ -421,12 +421,12 @@ impl<'a> Run<'a, '_> {
                 user.name = (*name).to_owned();
                 let home = user.home.clone();
                 let made = accounts::add_user(self.model, user)?;
-                if make_home && !home.is_empty() && home != "/nonexistent" {
+                // A home that is there already is not touched.
+                let is_new = !home.is_empty() && !self.model.exists(home.as_bytes());
+                if make_home && is_new && home != "/nonexistent" {
                     self.model.make_directory(home.as_bytes(), 0o755);
-                    let change = |one: &mut crate::system::model::Made| {
-                        (one.uid, one.gid) = made;
-                    };
-                    self.model.change(home.as_bytes(), change);
+                    self.model
+                        .change(home.as_bytes(), |own| (own.uid, own.gid) = made);
                 }
                 self.did(format!("user {name} {}", made.0));
             }

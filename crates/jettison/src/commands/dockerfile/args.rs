@@ -86,8 +86,8 @@ pub struct DockerfileArgs {
     #[arg(long)]
     pub no_auto_cache: bool,
 
-    /// Lend RUN steps this machine's CA bundle and proxy variables; neither
-    /// reaches the image
+    /// Lend RUN steps, and compilers in a sandbox, this machine's CA bundle and
+    /// proxy variables; neither reaches the image
     #[arg(long)]
     pub trust_host_ca: bool,
 

@@ -21,6 +21,10 @@ pub fn check(args: &BuildArgs, has_dockerfile: bool) -> Result<(), Failure> {
         let problem = format!("{flag} is about a Dockerfile, and there is none");
         return Err(Failure::new(problem).with_hint(hint));
     }
+    if let Some((flag, instead)) = only_of_recipes(args).filter(|_| has_dockerfile) {
+        let problem = format!("{flag} is about a recipe, and there is a Dockerfile");
+        return Err(Failure::new(problem).with_hint(instead));
+    }
     match words.engine {
         EngineChoice::Buildkit if !has_dockerfile => Err(Failure::new(
             "--engine buildkit executes a Dockerfile, and there is none",
@@ -55,6 +59,33 @@ fn only_of_dockerfiles(words: &DockerfileArgs) -> Option<&'static str> {
         .iter()
         .find(|(_, is_given)| *is_given)
         .map(|(flag, _)| *flag)
+}
+
+/// The first flag that says nothing to a Dockerfile, and what says it there.
+fn only_of_recipes(args: &BuildArgs) -> Option<(&'static str, &'static str)> {
+    const BASE: &str = "its FROM says what the image stands on";
+    const FILES: &str = "its COPY and RUN say what is in the image";
+    const CONFIG: &str = "write the instruction of that name into the Dockerfile";
+    let given = [
+        ("--bin", args.bin.is_some(), FILES),
+        ("--include", !args.include.is_empty(), FILES),
+        ("--base", args.base.is_some(), BASE),
+        ("--keep", !args.keep.is_empty(), FILES),
+        ("--drop", !args.drop.is_empty(), FILES),
+        ("--ca", !args.ca.is_empty(), FILES),
+        ("--suite", args.suite.is_some(), BASE),
+        ("--lock", args.lock.is_some(), BASE),
+        ("--user", args.user.is_some(), CONFIG),
+        ("--expose", !args.expose.is_empty(), CONFIG),
+        ("--healthcheck", args.healthcheck.is_some(), CONFIG),
+        ("--workdir", args.workdir.is_some(), CONFIG),
+        ("--stop-signal", args.stop_signal.is_some(), CONFIG),
+        ("--toolchain", args.toolchain.is_some(), BASE),
+        ("--upx", args.upx, FILES),
+        ("--explain", args.explain, BASE),
+    ];
+    let first = given.into_iter().find(|(_, is_given, _)| *is_given);
+    first.map(|(flag, _, instead)| (flag, instead))
 }
 
 /// The image as BuildKit makes it.

@@ -2,6 +2,8 @@
 //! what a company's network needs.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use jettison_engine::dockerfile::Secret;
@@ -22,31 +24,42 @@ pub(super) fn build_args(words: &[String]) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// `--secret`: `id=ID,src=FILE`, `id=ID,env=NAME`; `type=file|env` may stand before.
+/// `--secret`: `id=ID,src=FILE`, `id=ID,env=NAME`, `type=env,id=ID,src=NAME`. With
+/// an id alone it is the variable of that name, or the file, as buildx has it.
 pub(super) fn secret(text: &str) -> Result<(String, Secret), Failure> {
     let wrong = |problem: &str| Failure::new(format!("--secret: `{text}` {problem}"));
-    let (mut id, mut file, mut env) = (None, None, None);
+    let (mut id, mut file, mut env, mut is_env) = (None, None, None, false);
     for field in csv::split(text).map_err(wrong)? {
         match field.split_once('=') {
             Some(("id", value)) => id = Some(value.to_owned()),
             Some(("src" | "source", value)) => file = Some(value.to_owned()),
             Some(("env", value)) => env = Some(value.to_owned()),
-            Some(("type", "file" | "env")) => {}
+            Some(("type", kind @ ("file" | "env"))) => is_env = kind == "env",
             _ => return Err(wrong("is not id=ID,src=FILE or id=ID,env=NAME")),
         }
     }
     let id = id
         .filter(|id| !id.is_empty())
         .ok_or_else(|| wrong("names no id"))?;
+    if is_env && env.is_none() {
+        env = file.take();
+    }
+    let known = |name: &str| std::env::var_os(name).map(OsString::into_vec);
+    let read = |path: &str, problem: &str| {
+        std::fs::read(path).map_err(|error| wrong(&format!("{problem}: {error}")))
+    };
     let content = match (file, env) {
-        (Some(file), _) => std::fs::read(&file)
-            .map_err(|error| wrong(&format!("names a file that cannot be read: {error}")))?,
-        (None, env) => {
-            let name = env.unwrap_or_else(|| id.clone());
-            let value = std::env::var(&name)
-                .map_err(|_| wrong("names no file, and no variable that is set"))?;
-            value.into_bytes()
+        (Some(file), _) => read(&file, "names a file that cannot be read")?,
+        (None, Some(name)) => {
+            known(&name).ok_or_else(|| wrong(&format!("names {name}, which is not set")))?
         }
+        (None, None) => match known(&id) {
+            Some(value) => value,
+            None => read(
+                &id,
+                &format!("has no src, {id} is not set, nor is it a file"),
+            )?,
+        },
     };
     Ok((id, Secret(content)))
 }
@@ -63,7 +76,7 @@ pub(super) fn agent(text: &str) -> Result<(String, PathBuf), Failure> {
     Ok((id.to_owned(), PathBuf::from(socket)))
 }
 
-pub(super) type Lent = (Vec<(String, String)>, Vec<(PathBuf, String)>);
+pub type Lent = (Vec<(String, String)>, Vec<(PathBuf, String)>);
 
 /// Where the machine's CA bundle may lie, and where RUN steps see it.
 const BUNDLES: [&str; 4] = [
@@ -96,7 +109,7 @@ const PROXY_VARIABLES: [&str; 8] = [
 ];
 
 /// `--trust-host-ca`: variables and files.
-pub(super) fn lent() -> Result<Lent, Failure> {
+pub fn lent() -> Result<Lent, Failure> {
     let own = variable("SSL_CERT_FILE").map(PathBuf::from);
     let known = BUNDLES.iter().map(PathBuf::from);
     let bundle = own.into_iter().chain(known).find(|path| path.is_file());
@@ -127,7 +140,22 @@ mod tests {
         std::fs::write(&quoted, "x").expect("room");
         let text = format!("id=a,\"src={}\"", quoted.display());
         assert!(super::secret(&text).is_ok(), "{text}");
-        for wrong in ["", "a", "src=/x", "id=a,src=/is/not/there", "id=a,what=b"] {
+        // PATH is a variable wherever tests run.
+        let path = std::env::var_os("PATH").expect("a PATH").into_vec();
+        for text in ["id=PATH", "id=a,env=PATH", "type=env,id=a,src=PATH"] {
+            let (_, secret) = super::secret(text).expect(text);
+            assert_eq!(secret, Secret(path.clone()), "{text}");
+        }
+        let (_, secret) = super::secret("id=Cargo.toml").expect("a file of the folder");
+        assert!(secret.0.starts_with(b"[package]"));
+        for wrong in [
+            "",
+            "a",
+            "src=/x",
+            "id=is_not_set",
+            "id=a,src=/is/not/there",
+            "id=a,what=b",
+        ] {
             assert!(super::secret(wrong).is_err(), "{wrong}");
         }
     }

@@ -34,7 +34,8 @@ use crate::ui::Ui;
 use args::{Call, EngineChoice, NetworkMode};
 pub use args::{DockerfileArgs, ProgressMode};
 pub use engine::check;
-use handed::{agent, build_args, lent, secret};
+pub use handed::lent;
+use handed::{agent, build_args, secret};
 
 /// Executes, slims, reports, and delivers.
 pub fn build(
@@ -157,7 +158,7 @@ fn slimmed(
             let hint = hint.map(|hint| format!("\nhint: {hint}"));
             ui.warn(&format!(
                 "the image is not slimmed: {}{}",
-                words::chain(&error),
+                jettison_engine::one_line(&error),
                 hint.unwrap_or_default()
             ));
             Ok(None)
