@@ -6,6 +6,7 @@
 //! asked for. Where a person says what is asked, a small tool stays without
 //! what it depends on: whoever looks after a container may call it.
 
+use jettison_image::Node;
 use jettison_packages::installed::Package;
 use jettison_plan::{Reason, ReasonKind};
 
@@ -13,19 +14,27 @@ use crate::follow::Work;
 use crate::{generous, spare, whole};
 
 /// Sections of Debian's archive that serve whoever writes or builds programs.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 9] = [
     "debug",
     "devel",
     "doc",
-    "editors",
     "kernel",
     "libdevel",
     "libs",
     "localization",
     "oldlibs",
-    "perl",
-    "vcs",
     "introspection",
+];
+/// Sections that do so too, programs aside that somebody asked for.
+const MIXED: [&str; 3] = ["editors", "perl", "vcs"];
+/// Where commands are looked for.
+const COMMANDS: [&str; 6] = [
+    "bin",
+    "sbin",
+    "usr/bin",
+    "usr/sbin",
+    "usr/local/bin",
+    "usr/games",
 ];
 
 /// Package managers and builders of languages, and tools of distributions.
@@ -90,7 +99,10 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     let wanted: Vec<usize> = (0..installed.packages.len())
         .filter(|&index| {
             let package = &installed.packages[index];
-            package.requested == Some(true) && is_for_running(package) && is_later(package)
+            package.requested == Some(true)
+                && is_for_running(package)
+                && is_later(package)
+                && (!is_mixed(package) || commands(work, index).next().is_some())
         })
         .collect();
     for index in wanted {
@@ -104,11 +116,42 @@ pub(crate) fn apply(work: &mut Work<'_>) {
             Reason::first(ReasonKind::Package, detail)
         };
         match work.facts.is_told {
-            false => generous::packages(work, index, &because),
+            false => {
+                generous::packages(work, index, &because);
+                // Whoever calls it means all that it does.
+                let commands: Vec<_> = commands(work, index).collect();
+                for node in commands {
+                    work.keeping.keep(node, because(&installed.packages[index]));
+                }
+            }
             true if bytes(work, index) <= SMALL => whole::package(work, index, &because),
             true => {}
         }
     }
+}
+
+/// The programs of a package that a person can call by name.
+fn commands<'a>(work: &Work<'a>, index: usize) -> impl Iterator<Item = Node<'a>> + use<'a> {
+    let (installed, tree) = (work.facts.installed, work.facts.tree);
+    let files = installed.files(&installed.packages[index]);
+    files.filter_map(|path| {
+        let directory = path.parent()?;
+        let is_known = COMMANDS
+            .iter()
+            .any(|known| known.as_bytes() == directory.as_bytes());
+        tree.get(path).filter(|_| is_known)
+    })
+}
+
+/// True where commands decide whether a package is a tool.
+fn is_mixed(package: &Package) -> bool {
+    MIXED.contains(&section(package))
+}
+
+/// Its section; other archives are named in front of it: `contrib/net`.
+fn section(package: &Package) -> &str {
+    let section = package.section.as_deref().unwrap_or_default();
+    section.rsplit('/').next().unwrap_or_default()
 }
 
 /// What the files of a package that are not kept take.
@@ -124,9 +167,7 @@ fn bytes(work: &Work<'_>, index: usize) -> u64 {
 /// False for what builds, documents or manages.
 fn is_for_running(package: &Package) -> bool {
     let name = package.name.as_str();
-    let section = package.section.as_deref().unwrap_or_default();
-    // Other archives are named in front of it: `contrib/net`.
-    let section = section.rsplit('/').next().unwrap_or_default();
+    let section = section(package);
     let builds = ["-dev", "-doc", "-dbg", "-dbgsym", "-source"]
         .iter()
         .any(|end| name.ends_with(end));

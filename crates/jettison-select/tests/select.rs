@@ -322,6 +322,73 @@ fn what_was_installed_by_name_stays() {
     kept(&case(false, &above).plan(), "usr/bin/curl");
 }
 
+/// Without hints: what came in layers without packages is a person's, wherever
+/// it lies; its scripts may be called, and a shell's command lines are unknown.
+#[test]
+fn what_a_person_put_there_stays() {
+    let base = [
+        SYSTEM,
+        &[
+            (
+                "var/lib/dpkg/status",
+                "Package: coreutils\nStatus: install ok installed\nVersion: 9\nSection: utils\n\n\
+                 Package: base-files\nStatus: install ok installed\nVersion: 12\nSection: admin\n",
+            ),
+            ("var/lib/dpkg/info/base-files.list", "/etc/issue\n"),
+            (
+                "var/lib/dpkg/info/coreutils.list",
+                "/usr/bin/tac\n/usr/lib/coreutils/one.so\n",
+            ),
+            ("usr/bin/tac", "\x7fELF"),
+            ("usr/lib/coreutils/one.so", "\x7fELF"),
+            ("usr/lib/coreutils/made-by-a-script", "registry"),
+            ("etc/issue", "12"),
+            ("etc/made-by-a-script", "x"),
+            ("var/lib/made-by-a-script", "x"),
+        ],
+    ]
+    .concat();
+    const ABOVE: &[(&str, &str)] = &[
+        ("etc/logrotate.d/app", "/var/log/app.log {\n}\n"),
+        ("var/www/pages/one.tpl", "page"),
+        ("usr/share/shop/two.html", "page"),
+        ("opt/app/report", "#!/bin/sh\nvi \"$1\"\n"),
+        ("var/cache/app/left", "x"),
+        ("tmp/left", "x"),
+    ];
+    let case = |is_told| Case {
+        files: &base,
+        above: ABOVE,
+        is_told,
+        argv: &["/entry.sh"],
+        ..Case::default()
+    };
+    let plan = case(false).plan();
+    for path in [
+        "etc/logrotate.d/app",
+        "var/www/pages/one.tpl",
+        "usr/share/shop/two.html",
+        "opt/app/report",
+        "usr/bin/vi",
+        "usr/bin/tac",
+        "usr/lib/coreutils/made-by-a-script",
+    ] {
+        kept(&plan, path);
+    }
+    for path in [
+        "etc/made-by-a-script",
+        "var/lib/made-by-a-script",
+        "var/cache/app/left",
+        "tmp/left",
+    ] {
+        went(&plan, path);
+    }
+    let told = case(true).plan();
+    kept(&told, "var/www/pages/one.tpl");
+    went(&told, "usr/bin/tac");
+    went(&told, "usr/bin/vi");
+}
+
 #[test]
 fn compiled_modules_go_with_their_source() {
     const LIBRARY: &[(&str, &str)] = &[

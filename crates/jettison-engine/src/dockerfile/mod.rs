@@ -8,6 +8,7 @@
 pub mod add;
 mod auto_cache;
 mod base;
+mod bytecode;
 mod cache;
 mod content;
 pub mod context;

@@ -234,20 +234,23 @@ impl Mounts {
             (b"", id) => String::from_utf8_lossy(id).into_owned(),
             (source, _) => String::from_utf8_lossy(source).into_owned(),
         };
-        let Some(Secret(content)) = builder.request.secrets.get(&id) else {
-            return match written.required {
-                true => Err(StepError::Secret(id)),
-                false => Ok(()),
-            };
-        };
+        let secret = builder.request.secrets.get(&id);
+        if secret.is_none() && written.required {
+            return Err(StepError::Secret(id));
+        }
         if let Some(variable) = &written.env {
             let name = match &**variable {
                 b"" => id.clone(),
                 name => String::from_utf8_lossy(name).into_owned(),
             };
-            let value = String::from_utf8_lossy(content).into_owned();
+            // One that is not there is set to nothing.
+            let value = secret.map(|Secret(content)| String::from_utf8_lossy(content));
+            let value = value.unwrap_or_default().into_owned();
             self.variables.push((name, value));
         }
+        let Some(Secret(content)) = secret else {
+            return Ok(());
+        };
         if written.env.is_none() || !written.target.is_empty() {
             let place = match written.target.is_empty() {
                 true => format!("/run/secrets/{}", last(id.as_bytes())),

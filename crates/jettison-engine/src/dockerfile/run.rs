@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jettison_image::compression::{Compression, EncoderOptions};
-use jettison_image::{NewLayer, Timestamp};
+use jettison_image::{EntryKind, Error, ImagePath, NewLayer, Timestamp};
+use jettison_packages::installed::compiled_from;
 use jettison_sandbox::{
     ContainerSpec, Exit, ExitReason, Mount, MountSource, Network, Profile, Sandbox, Stdio,
 };
 
+use super::bytecode::date_back;
 use super::error::StepError;
 use super::mounts::Held;
 use super::output::Log;
@@ -35,6 +37,8 @@ pub(crate) struct Running<'a> {
     pub(crate) step: &'a str,
     /// No file of the layer is younger.
     pub(crate) latest: Timestamp,
+    /// When a file of the layers below was changed, in seconds, as they say it.
+    pub(crate) changed: &'a dyn Fn(&ImagePath) -> Option<i64>,
 }
 
 impl Running<'_> {
@@ -107,8 +111,19 @@ impl Running<'_> {
                 };
                 is_empty = false;
                 let entry = exported.entry().clone();
+                let source = match compiled_from(&entry.path) {
+                    Some(source) if matches!(entry.kind, EntryKind::File { .. }) => source,
+                    _ => {
+                        writer
+                            .append(&entry, &mut exported)
+                            .map_err(AssembleError::from)?;
+                        continue;
+                    }
+                };
+                let mut content = date_back(&mut exported, self.latest, || (self.changed)(&source))
+                    .map_err(|source| AssembleError::from(Error::read("layer", source)))?;
                 writer
-                    .append(&entry, &mut exported)
+                    .append(&entry, &mut content)
                     .map_err(AssembleError::from)?;
             }
         })?;

@@ -23,6 +23,9 @@ use super::stage::{Builder, Stage};
 use crate::Context;
 use crate::transport::Location;
 
+/// Paths of the context that are named because they cannot be copied.
+const LEFT_OUT: usize = 5;
+
 /// Where files are copied or mounted from.
 pub(crate) enum Source {
     /// A directory of the host.
@@ -259,7 +262,21 @@ pub(crate) fn open_directory(
 ) -> Result<Directory, StepError> {
     let _item = context.progress.begin("reading the build context", None);
     let (store, limits) = (context.store(), context.limits());
-    Ok(Directory::open(path, file, Some(store), limits)?)
+    let directory = Directory::open(path, file, Some(store), limits)?;
+    let left_out = directory.left_out();
+    for one in left_out.iter().take(LEFT_OUT) {
+        let (path, why) = (one.path.display(), one.why);
+        let note = format!("the build context's {path} cannot be copied: {why}");
+        context.progress.note(&note);
+    }
+    if let Some(more) = left_out
+        .len()
+        .checked_sub(LEFT_OUT)
+        .filter(|more| *more > 0)
+    {
+        context.progress.note(&format!("nor can {more} more"));
+    }
+    Ok(directory)
 }
 
 pub(crate) fn later(index: usize) -> StepError {

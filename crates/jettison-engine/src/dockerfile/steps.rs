@@ -9,7 +9,7 @@ use jettison_dockerfile::graph::GraphStage;
 use jettison_dockerfile::instruction::CopyFiles;
 use jettison_dockerfile::syntax::Word;
 use jettison_image::compression::{Compression, EncoderOptions};
-use jettison_image::{Digest, NewLayer};
+use jettison_image::{Digest, ImagePath, NewLayer};
 
 use super::FileSystem;
 use super::add::{self, AddRequest};
@@ -333,12 +333,18 @@ impl Builder<'_> {
             let snapshots = Snapshots::open(&sandbox, self.context)?;
             let below = snapshots.stack(&stage.layers, stage.base_layers)?;
             let held = mounts.hold(&sandbox, &snapshots, self.context)?;
+            let changed = |path: &ImagePath| {
+                let files = stage.files(self.context).ok()?;
+                let node = files.tree().get(path.as_bytes())?;
+                Some(node.mtime().seconds)
+            };
             let running = Running {
                 sandbox: &sandbox,
                 snapshots: &snapshots,
                 context: self.context,
                 step,
                 latest: self.epoch,
+                changed: &changed,
             };
             let proxies = self.request.build_args.iter();
             let proxies = proxies.filter(|(name, _)| is_proxy(name));

@@ -1,11 +1,14 @@
 //! WORKDIR: the directory is made, with those above it, where it is not there.
 
 use jettison_image::compression::{Compression, EncoderOptions};
-use jettison_image::{Entry, EntryKind, Follow, ImagePath, Metadata, NewLayer, Timestamp, Tree};
+use jettison_image::{Entry, EntryKind, ImagePath, Metadata, NewLayer, Timestamp, Tree};
 
 use super::error::StepError;
 use crate::build::assemble::store_layer;
 use crate::store::Store;
+
+/// Links on one way; the kernel follows forty.
+const LINKS: usize = 40;
 
 /// The layer in which a directory of the stage is made; none when it is there.
 pub(crate) fn make_directory(
@@ -41,26 +44,52 @@ pub(crate) fn make_directory(
     Ok(Some(NewLayer::from(&layer)))
 }
 
-/// The directories to make, links on the way followed.
+/// The directories to make, links on the way followed: also those that lead to
+/// nothing yet, as BuildKit does.
 fn missing(tree: &Tree, path: &str) -> Result<Vec<ImagePath>, StepError> {
-    let not_a_directory =
-        |path: &ImagePath| StepError::Source(format!("{}: not a directory", path.display()));
+    let wrong = |path: &ImagePath, problem: &str| {
+        StepError::Source(format!("{}: {problem}", path.display()))
+    };
+    let mut ahead = names(path.as_bytes());
     let mut at = ImagePath::root();
     let mut missing = Vec::new();
-    for name in path.split('/').filter(|name| !name.is_empty()) {
-        at = at
-            .join(name.as_bytes())
-            .map_err(|error| StepError::Source(error.to_string()))?;
-        if !missing.is_empty() {
-            missing.push(at.clone());
+    let mut links = 0;
+    while let Some(name) = ahead.pop() {
+        if name == b".." {
+            missing.pop();
+            at = at.parent().unwrap_or(at);
             continue;
         }
-        match tree.resolve(&at, Follow::All) {
-            Ok(node) if node.is_directory() => at = node.path(),
-            Ok(_) => return Err(not_a_directory(&at)),
-            Err(_) if tree.get(&at).is_some() => return Err(not_a_directory(&at)),
-            Err(_) => missing.push(at.clone()),
+        let next = at
+            .join(&name)
+            .map_err(|error| StepError::Source(error.to_string()))?;
+        match tree.get(next.as_bytes()) {
+            None => {
+                missing.push(next.clone());
+                at = next;
+            }
+            Some(node) if node.is_directory() => at = next,
+            Some(node) => {
+                let target = node
+                    .link_target()
+                    .ok_or_else(|| wrong(&next, "not a directory"))?;
+                links += 1;
+                if links > LINKS {
+                    return Err(wrong(&next, "too many links"));
+                }
+                if target.starts_with(b"/") {
+                    at = ImagePath::root();
+                }
+                ahead.extend(names(target));
+            }
         }
     }
     Ok(missing)
+}
+
+/// The names of a path, last one first.
+fn names(path: &[u8]) -> Vec<Vec<u8>> {
+    let names = path.split(|&byte| byte == b'/').rev();
+    let names = names.filter(|name| !matches!(*name, b"" | b"."));
+    names.map(<[u8]>::to_vec).collect()
 }

@@ -72,7 +72,8 @@ impl Misses {
             let Ok(directory) = original.resolve(suspect, Follow::All) else {
                 continue;
             };
-            for child in directory.children().filter(|child| !child.is_directory()) {
+            // A directory comes back empty: it is its name that was listed.
+            for child in directory.children() {
                 let why = format!("{suspect} was listed, and an answer differs");
                 found.insert(FilePath::new(child.path()), why);
             }

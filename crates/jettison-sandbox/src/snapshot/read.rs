@@ -165,6 +165,11 @@ impl<'a, W: Write> Walk<'a, W> {
             if let Some(first) = self.links.get(&file) {
                 entry.kind = RootKind::HardLink;
                 entry.target.clone_from(first);
+                // Who unpacks a link gives the file its owner once more, which
+                // takes away capabilities that this entry does not name.
+                let place = fd_path(directory).join(name);
+                let xattrs = attributes_at(&place, |name| self.is_the_images(name));
+                entry.xattrs = xattrs.map_err(failed)?;
                 self.send(&entry, 0)?;
                 return Ok(None);
             }

@@ -87,7 +87,12 @@ pub struct ExamArgs {
     ///
     /// Each is a start of its own, beside the plain one. An image with neither
     /// ENTRYPOINT nor CMD needs one.
-    #[arg(long, value_name = "COMMAND", help_heading = "Probes")]
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        allow_hyphen_values = true,
+        help_heading = "Probes"
+    )]
     pub cmd: Vec<String>,
 
     /// Run the script in FILE inside the container once it is ready, by the

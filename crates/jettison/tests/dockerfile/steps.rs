@@ -84,6 +84,32 @@ fn a_run_that_fails_says_where_and_its_last_words() {
     }
 }
 
+/// Python takes a compiled module only for the source whose time it bears.
+#[test]
+fn compiled_modules_are_dated_back_with_their_source() {
+    for bench in Bench::both() {
+        bench.dockerfile(
+            "FROM base AS made\nRUN mkdir -p /p/__pycache__ && echo x=1 > /p/m.py \\\n\
+             && printf '\\313\\r\\r\\n\\000\\000\\000\\000\\377\\377\\377\\177sizecode' > /p/__pycache__/m.cpython-311.pyc\n\
+             FROM scratch\nCOPY --from=made /p /p\n",
+        );
+        let files = bench.path("files");
+        let output = format!("type=local,dest={}", files.display());
+        let epoch = ["--build-arg", "SOURCE_DATE_EPOCH=1000"];
+        bench
+            .build(&["--no-slim", epoch[0], epoch[1], "-o", &output])
+            .says(0, &[]);
+        let module = fs::read(files.join("p/__pycache__/m.cpython-311.pyc")).unwrap();
+        let source = fs::metadata(files.join("p/m.py")).unwrap();
+        let time = source.modified().unwrap();
+        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(since.as_secs(), 1000);
+        assert_eq!(module[8..12], 1000_u32.to_le_bytes(), "{module:?}");
+        assert_eq!(module[12..], *b"sizecode");
+        fs::remove_dir_all(files).unwrap();
+    }
+}
+
 const SECRET: &str = "t0psecret-Zw7qPf3K";
 
 #[test]

@@ -149,7 +149,7 @@ impl State {
             Body::Label(pairs) => self.label(pairs),
             Body::Cmd(command) => {
                 self.config.run.cmd = self.words(command);
-                self.config.run.args_escaped = command.shell;
+                self.config.run.args_escaped = true;
                 self.cmd_is_set = true;
                 self.note(format!("CMD {}", json(&self.config.run.cmd)));
             }
