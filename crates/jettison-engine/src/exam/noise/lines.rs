@@ -96,7 +96,7 @@ impl<'t> Lines<'t> {
             if self.common.contains(line) {
                 continue;
             }
-            let mut fits = self.known.contains(line);
+            let mut fits = self.known.contains(line) || self.is_common_but_for_ids(line);
             for (met, template) in met.iter_mut().zip(&self.templates) {
                 if template.says(line) {
                     (*met, fits) = (true, true);
@@ -106,7 +106,11 @@ impl<'t> Lines<'t> {
                 return Some(Odd::Extra(line));
             }
         }
-        if let Some(missing) = self.common.iter().find(|line| !said.contains(**line)) {
+        let is_said = |line: &str| {
+            let same = |other: &str| with_ids_of(other, line).is_some_and(|other| other == line);
+            said.contains(line) || said.iter().any(|other| same(other))
+        };
+        if let Some(missing) = self.common.iter().find(|line| !is_said(line)) {
             return Some(Odd::Missing(missing));
         }
         let always = self.templates.iter().zip(&met);
@@ -116,6 +120,11 @@ impl<'t> Lines<'t> {
             .next()
             .and_then(|(template, _)| template.lines.values().next())
             .map(|line| Odd::Missing(line))
+    }
+
+    fn is_common_but_for_ids(&self, line: &str) -> bool {
+        let same = |known: &&str| with_ids_of(line, known).is_some_and(|line| line == **known);
+        self.common.iter().any(|known| same(known))
     }
 
     /// How many lines vary, and two that are the same one.
@@ -139,16 +148,61 @@ impl Template<'_> {
     }
 
     fn says(&self, line: &str) -> bool {
-        let fits = |pattern: &Pattern<'_>| {
+        let fits = |pattern: &Pattern<'_>, line: &str| {
             pattern.fits(line) && (!pattern.is_empty() || self.has_frame_of(line))
         };
-        self.lines.values().any(|known| *known == line) || self.pattern.as_ref().is_some_and(fits)
+        let is_known = |line: &str| {
+            self.lines.values().any(|known| *known == line)
+                || self
+                    .pattern
+                    .as_ref()
+                    .is_some_and(|pattern| fits(pattern, line))
+        };
+        let first = self.lines.values().next();
+        let renamed = || with_ids_of(line, first?);
+        is_known(line) || renamed().is_some_and(|line| is_known(&line))
     }
 
     fn has_frame_of(&self, line: &str) -> bool {
         let frame = frame(line);
         self.lines.values().any(|known| frame == self::frame(known))
     }
+}
+
+/// A line with the process ids that another one names: who is started first has
+/// the lower one, in one run this and in another that. None without any, or
+/// where the two do not name as many.
+fn with_ids_of(line: &str, other: &str) -> Option<String> {
+    let own = tokens(line);
+    let theirs = tokens(other);
+    let places = process_ids(&own);
+    let others = process_ids(&theirs);
+    if places.is_empty() || places.len() != others.len() {
+        return None;
+    }
+    let mut line = own;
+    for (place, other) in places.into_iter().zip(others) {
+        line[place] = theirs[other];
+    }
+    Some(line.concat())
+}
+
+/// Which tokens are numbers after the word `pid`.
+fn process_ids(tokens: &[&str]) -> Vec<usize> {
+    let is_number = |token: &str| token.bytes().all(|byte| byte.is_ascii_digit());
+    let is_word = |token: &str| token.starts_with(char::is_alphanumeric);
+    let mut found = Vec::new();
+    let mut last = "";
+    for (at, token) in tokens.iter().enumerate() {
+        if !is_word(token) {
+            continue;
+        }
+        if is_number(token) && last.eq_ignore_ascii_case("pid") {
+            found.push(at);
+        }
+        last = token;
+    }
+    found
 }
 
 /// A line with every word replaced by the same letter.
@@ -199,12 +253,23 @@ fn words(line: &str) -> BTreeMap<&str, usize> {
     words
 }
 
-/// The share of words that two lines have in common, from 0 to 1.
+/// The share of words that two lines have in common, from 0 to 1. Equal numbers
+/// (times, ports, counters) are chance more often than equal words.
 fn alike(left: &BTreeMap<&str, usize>, right: &BTreeMap<&str, usize>) -> f64 {
-    let count = |words: &BTreeMap<&str, usize>| words.values().sum::<usize>();
+    let weight = |word: &str| match word.contains(|c: char| c.is_ascii_digit()) {
+        true => 1,
+        false => 4,
+    };
+    let count = |words: &BTreeMap<&str, usize>| {
+        let weighed = words.iter().map(|(word, count)| weight(word) * count);
+        weighed.sum::<usize>()
+    };
     let shared: usize = left
         .iter()
-        .map(|(word, count)| right.get(word).map_or(0, |other| *count.min(other)))
+        .map(|(word, count)| {
+            let both = right.get(word).map_or(0, |other| *count.min(other));
+            weight(word) * both
+        })
         .sum();
     let all = count(left) + count(right);
     if all == 0 {
@@ -271,6 +336,34 @@ mod tests {
         let runs = ["pid 17 started\n", "pid 99 started\n"];
         check(&runs, "pid 3 started\n", None);
         check(&runs, "", Some(Odd::Missing("pid 17 started")));
+    }
+
+    #[test]
+    fn process_ids_of_one_run_say_nothing_of_another_s() {
+        let runs = [
+            "12:00:01 spawned: 'php' with pid 4\nmaster (PID=7) is up\n",
+            "12:00:03 spawned: 'php' with pid 4\nmaster (PID=7) is up\n",
+        ];
+        let other = "12:00:09 spawned: 'php' with pid 5\nmaster (PID=8) is up\n";
+        check(&runs, other, None);
+        let failed = "12:00:09 spawned: 'php' with pid 5\nmaster (PID=8) is down\n";
+        check(&runs, failed, Some(Odd::Extra("master (PID=8) is down")));
+    }
+
+    #[test]
+    fn numbers_weigh_less_than_words() {
+        let runs = [
+            "1 front 30/0/12 200 /secret end\n2 front 20/0/11 200 /open end\n",
+            "7 front 20/0/11 200 /secret end\n8 front 30/0/12 200 /open end\n",
+        ];
+        let other = "4 front 50/0/13 200 /secret end\n5 front 51/0/14 200 /open end\n";
+        check(&runs, other, None);
+        let failed = "4 front 50/0/13 500 /secret end\n5 front 51/0/14 200 /open end\n";
+        check(
+            &runs,
+            failed,
+            Some(Odd::Extra("4 front 50/0/13 500 /secret end")),
+        );
     }
 
     #[test]
