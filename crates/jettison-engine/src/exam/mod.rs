@@ -305,6 +305,16 @@ impl Examiner {
         compare::compare(self, schedule, original, candidate, held)
     }
 
+    /// Why nothing can be told from what an original answered; empty when it can.
+    pub fn doubts(
+        &self,
+        schedule: &Schedule,
+        original: &Examinee,
+        sitting: &Sitting,
+    ) -> Vec<String> {
+        verdict::doubts(schedule, &original.facts, sitting)
+    }
+
     fn sitting_runner<'a>(
         &'a self,
         examinee: &'a Examinee,

@@ -172,6 +172,10 @@ pub fn slim_image(
         None => Traced::Yes,
     };
     let (schedule, before) = examiner.discover(&whole, traced)?;
+    // Said at once: a person may rather mend the probe than wait for the verdict.
+    for doubt in examiner.doubts(&schedule, &whole, &before) {
+        context.progress.note(&doubt);
+    }
 
     let mut maker = Maker {
         request,
