@@ -124,7 +124,7 @@ impl<'t> Lines<'t> {
 
     fn is_common_but_for_ids(&self, line: &str) -> bool {
         let same = |known: &&str| with_ids_of(line, known).is_some_and(|line| line == **known);
-        self.common.iter().any(|known| same(known))
+        self.common.iter().any(same)
     }
 
     /// How many lines vary, and two that are the same one.
