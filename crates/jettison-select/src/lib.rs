@@ -9,6 +9,7 @@
 //! said so ([`generous`]), and so is what was installed by name ([`requested`]). Nothing here runs anything or opens a file.
 
 mod alias;
+mod application;
 mod document;
 mod family;
 mod follow;
