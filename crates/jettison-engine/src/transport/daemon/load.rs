@@ -13,6 +13,8 @@ use super::{Daemon, DaemonError};
 use crate::progress::{Progress, ProgressItem};
 
 const PIECE_BYTES: usize = 256 << 10;
+/// Of names that say none.
+const DEFAULT_DOMAIN: &str = "docker.io/";
 /// Pieces that may wait for the engine.
 const PIECES: usize = 4;
 
@@ -76,12 +78,26 @@ impl Daemon {
     /// Names an image that the engine knows by its config; false where it does
     /// not, or knows images by something else.
     fn name(&self, image: &Image, names: &[Reference]) -> bool {
-        let id = image.manifest.config.digest.to_string();
+        let digest = image.manifest.config.digest;
+        let (id, hex) = (digest.to_string(), digest.hex());
+        let is_it = async |name: &str| {
+            let found = self.docker.inspect_image(name).await;
+            let known = found.ok().and_then(|found| found.id);
+            known.is_some_and(|known| known.ends_with(&hex))
+        };
         self.runtime.block_on(async {
-            if self.docker.inspect_image(&id).await.is_err() {
+            if !is_it(&id).await {
                 return false;
             }
             for name in names {
+                if is_it(&name.familiar()).await {
+                    continue;
+                }
+                // What a short name is short for is for the engine to say:
+                // podman has one answer for an archive and another here.
+                if name.name().starts_with(DEFAULT_DOMAIN) {
+                    return false;
+                }
                 let tag = name.tag_or_latest().unwrap_or("latest");
                 let name = TagImageOptionsBuilder::default()
                     .repo(&name.familiar_name())
