@@ -51,6 +51,15 @@ pub(crate) fn sizes(layout: &Path) -> Result<Sizes, Problem> {
     Ok(sizes)
 }
 
+/// What all blobs of a layout take.
+pub(crate) fn wire(layout: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(layout.join("blobs/sha256"))? {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok(bytes)
+}
+
 fn count(layer: &mut impl Read, sizes: &mut Sizes) -> io::Result<()> {
     while let Some(header) = next_header(layer)? {
         if header.is_file() {

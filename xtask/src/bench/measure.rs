@@ -137,7 +137,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
     }
 }
 
-fn medians(usages: &[Usage]) -> Usage {
+/// The middle of each figure.
+pub(crate) fn medians(usages: &[Usage]) -> Usage {
     let of = |figure: fn(&Usage) -> f64| median(usages.iter().map(figure).collect());
     Usage {
         cpu_s: of(|usage| usage.cpu_s),

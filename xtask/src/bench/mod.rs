@@ -2,6 +2,7 @@
 //! `docs/results/NAME.json` what was found, whether it flatters or not. `cargo xtask docs` renders it.
 
 pub(crate) mod baseline;
+mod dockerfile;
 mod image_sizes;
 mod input;
 mod inspect;
@@ -41,6 +42,11 @@ const BENCHES: &[(&str, &str, Bench)] = &[
         "rebuild",
         "a build when the compiler has nothing to do, and one after a one-line change",
         rebuild::run,
+    ),
+    (
+        "dockerfile",
+        "Dockerfiles executed, beside BuildKit and buildah",
+        dockerfile::run,
     ),
     (
         "inspect-docker-archive",
