@@ -1,6 +1,6 @@
 //! What executing a Dockerfile costs, beside BuildKit and buildah: a Go service cold, unchanged and with one line changed, and
-//! a COPY of 10,000 files. Nobody slims here (`--no-slim`), the Dockerfiles have no cache mounts, bases are local, and each
-//! builder hands over an OCI image on disk.
+//! a COPY of 10,000 files. Nobody slims here (`--no-slim`), the Dockerfiles have no cache mounts, bases are local. What is built
+//! is handed over as an OCI image on disk; what is unchanged stays where the builder keeps it.
 
 mod builders;
 mod input;
@@ -37,8 +37,8 @@ struct Case<'a> {
     compression: &'a str,
 }
 
-/// Directory, compression and result to a command line.
-type Told<'a> = dyn Fn(&Path, &str, &Path) -> Command + 'a;
+/// Directory, compression and where the result goes, to a command line.
+type Told<'a> = dyn Fn(&Path, &str, Option<&Path>) -> Command + 'a;
 
 /// A builder: what it is called, how it is told, and how it forgets.
 struct Builder<'a> {
@@ -116,7 +116,9 @@ pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
                 figures.push(("cpu_s", json!((usage.cpu_s * 1000.0).round() / 1000.0)));
                 figures.push(("peak_bytes", json!(usage.peak_bytes as u64)));
             }
-            figures.push(("on_the_wire_bytes", json!(size)));
+            if *size > 0 {
+                figures.push(("on_the_wire_bytes", json!(size)));
+            }
             record.row(&what, &figures);
         }
         peak_bytes = peak_bytes.max(measured[0].0.peak_bytes);
@@ -191,11 +193,15 @@ fn measure(
             if case.before == Before::Forget {
                 (builder.forget)()?;
             }
-            let command = (builder.command)(case.directory, case.compression, &result);
+            let to = (case.before != Before::Nothing).then_some(&*result);
+            let command = (builder.command)(case.directory, case.compression, to);
             let usage = once(context, &command);
             let usage = usage.map_err(|problem| format!("{}: {problem}", builder.name))?;
             if round >= warm {
                 usages[number].push(usage);
+            }
+            if to.is_none() {
+                continue;
             }
             sizes[number] = wire(&result)?;
             match result.is_dir() {
@@ -232,13 +238,17 @@ fn ours<'a>(context: &'a Context, input: &'a Input) -> Builder<'a> {
         true => Ok(std::fs::remove_dir_all(&kept)?),
         false => Ok(()),
     };
-    let command = move |directory: &Path, compression: &str, to: &Path| {
+    let command = move |directory: &Path, compression: &str, to: Option<&Path>| {
         let mut command = Command::new(&context.jettison);
         command.arg("--store").arg(&store).arg("build");
         command.arg(directory).arg("--no-slim");
         let base = format!("golang=oci-layout://{}", input.base.display());
-        command.args(["--build-context", &base, "--compression", compression]);
-        command.arg("-o").arg(format!("oci:{}", to.display()));
+        command.args(["--build-context", &base, "-t", "bench"]);
+        if let Some(to) = to {
+            let to = to.display();
+            let output = format!("type=oci,dest={to},tar=false,compression={compression}");
+            command.args(["-o", &output]);
+        }
         command
     };
     Builder {
@@ -250,7 +260,7 @@ fn ours<'a>(context: &'a Context, input: &'a Input) -> Builder<'a> {
 }
 
 fn of_buildkit<'a>(buildkit: &'a BuildKit, input: &'a Input) -> Builder<'a> {
-    let command = |directory: &Path, compression: &str, to: &Path| {
+    let command = |directory: &Path, compression: &str, to: Option<&Path>| {
         let mut command = buildkit.client();
         command.args(["build", "--frontend", "dockerfile.v0", "--progress=plain"]);
         for name in ["context", "dockerfile"] {
@@ -259,9 +269,11 @@ fn of_buildkit<'a>(buildkit: &'a BuildKit, input: &'a Input) -> Builder<'a> {
         command.args(["--oci-layout", &format!("base={}", input.base.display())]);
         let base = format!("context:golang=oci-layout://base@{}", input.base_digest);
         command.args(["--opt", &base]);
-        let to = to.display();
-        let output = format!("type=oci,dest={to},compression={compression},force-compression=true");
-        command.args(["--output", &output]);
+        if let Some(to) = to {
+            let to = to.display();
+            let packed = format!("compression={compression},force-compression=true");
+            command.args(["--output", &format!("type=oci,dest={to},{packed}")]);
+        }
         command
     };
     Builder {
@@ -273,16 +285,20 @@ fn of_buildkit<'a>(buildkit: &'a BuildKit, input: &'a Input) -> Builder<'a> {
 }
 
 fn of_buildah<'a>(buildah: &'a Buildah, input: &'a Input) -> Builder<'a> {
-    let command = |directory: &Path, compression: &str, to: &Path| {
+    let command = |directory: &Path, compression: &str, to: Option<&Path>| {
         let words = buildah.words();
         let base = input.base.display();
-        let (directory, to) = (directory.display(), to.display());
-        let script = format!(
+        let directory = directory.display();
+        let mut script = format!(
             "{words} bud --quiet --layers --isolation oci --network host \
-             --build-context golang=docker-image://oci:{base}:latest \
-             -t bench {directory} && {words} push --quiet \
-             --compression-format {compression} bench oci:{to}:latest"
+             --build-context golang=docker-image://oci:{base}:latest -t bench {directory}"
         );
+        if let Some(to) = to {
+            script += &format!(
+                " && {words} push --quiet --compression-format {compression} bench oci:{}:latest",
+                to.display()
+            );
+        }
         let mut command = Command::new("sh");
         command.args(["-c", &script]);
         command
