@@ -108,6 +108,7 @@ pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
     let mut peak_bytes: f64 = 0.0;
     let mut sizes = Vec::new();
     for case in &cases {
+        println!("  {} …", case.what);
         let measured = measure(context, case, &builders)?;
         for (builder, (usage, size)) in builders.iter().zip(&measured) {
             let what = format!("{}: {}", case.what, builder.name);
@@ -121,7 +122,10 @@ pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
             }
             record.row(&what, &figures);
         }
-        peak_bytes = peak_bytes.max(measured[0].0.peak_bytes);
+        // What a compiler takes is not the builder's.
+        if case.directory == input.many {
+            peak_bytes = peak_bytes.max(measured[0].0.peak_bytes);
+        }
         sizes.push(measured[0].1);
         found.push(measured.into_iter().map(|(usage, _)| usage).collect());
     }
@@ -169,7 +173,12 @@ pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
     );
     record.goal("10,000 files with zstd", 0.7, own(4), "s");
     record.goal("10,000 files, unchanged", 0.05, own(5), "s");
-    record.goal("memory", 200.0, peak_bytes / f64::from(1 << 20), "MiB");
+    record.goal(
+        "memory, whatever is copied",
+        200.0,
+        peak_bytes / f64::from(1 << 20),
+        "MiB",
+    );
     Ok(record)
 }
 
@@ -243,7 +252,8 @@ fn ours<'a>(context: &'a Context, input: &'a Input) -> Builder<'a> {
         command.arg("--store").arg(&store).arg("build");
         command.arg(directory).arg("--no-slim");
         let base = format!("golang=oci-layout://{}", input.base.display());
-        command.args(["--build-context", &base, "-t", "bench"]);
+        // Nor do the others hand it to a Docker engine.
+        command.args(["--build-context", &base, "-t", "bench", "--no-load"]);
         if let Some(to) = to {
             let to = to.display();
             let output = format!("type=oci,dest={to},tar=false,compression={compression}");
