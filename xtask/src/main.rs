@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod buildkit;
 mod cases;
 mod conformance;
 mod dist;

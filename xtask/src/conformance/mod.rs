@@ -3,11 +3,11 @@
 
 mod answer;
 mod bases;
-mod buildkit;
 mod case;
 mod compare;
 mod failure;
 pub(crate) mod jettison;
+mod judge;
 pub(crate) mod layout;
 mod scratch;
 pub(crate) mod server;
@@ -18,9 +18,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::buildkit::BuildKit;
 use answer::Answer;
 use bases::Base;
-use buildkit::BuildKit;
 use case::Case;
 use compare::Difference;
 use jettison::Jettison;
@@ -67,7 +67,7 @@ enum Builder {
 impl Builder {
     fn build(&self, case: &Case, scratch: &Path, bases: &[Base]) -> Result<Answer, Problem> {
         match self {
-            Self::BuildKit(builder) => builder.build(case, scratch, bases),
+            Self::BuildKit(builder) => judge::build(builder, case, scratch, bases),
             Self::Jettison(builder) => builder.build(case, scratch, bases),
         }
     }

@@ -2,7 +2,7 @@
 //! a COPY of 10,000 files. Nobody slims here (`--no-slim`), the Dockerfiles have no cache mounts, bases are local. What is built
 //! is handed over as an OCI image on disk; what is unchanged stays where the builder keeps it.
 
-mod builders;
+mod buildah;
 mod input;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use super::layout;
 use super::measure::{Usage, medians, once};
 use super::record::Record;
 use crate::Problem;
-use builders::{BuildKit, Buildah};
+use crate::buildkit::BuildKit;
+use buildah::Buildah;
 use input::Input;
 
 /// What is measured: its name, and what is done before each run.
@@ -54,12 +55,13 @@ pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
     let folder = context.folder.join("dockerfile");
     let input = input::provide(&folder, &example(context, "devops-info-go")?)?;
     let mut record = Record::new("Dockerfiles, to an OCI image on disk");
-    let buildkit = BuildKit::start(&context.folder);
+    let kept = tempfile::tempdir_in(&context.folder)?;
+    let buildkit = BuildKit::start(kept.path());
     let buildah = Buildah::find(&context.folder);
     let mut builders = vec![ours(context, &input)];
     match &buildkit {
         Ok(buildkit) => builders.push(of_buildkit(buildkit, &input)),
-        Err(reason) => record.without(reason.clone()),
+        Err(reason) => record.without(format!("BuildKit ({reason})")),
     }
     match &buildah {
         Ok(buildah) => builders.push(of_buildah(buildah, &input)),
