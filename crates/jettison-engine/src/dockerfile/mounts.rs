@@ -1,8 +1,7 @@
 //! RUN --mount: what it names, what of it counts for the cache, and what the
 //! sandbox is told.
 //!
-//! Caches lie beside the store, one directory for each id, and outlive the
-//! build. Secrets are handed over in memory and are part of no key, so a new
+//! Secrets are handed over in memory and are part of no key, so a new
 //! secret runs nothing again.
 
 use std::collections::BTreeMap;
@@ -10,14 +9,13 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::PathBuf;
 
 use jettison_dockerfile::instruction::{Mount as Written, MountKind, Sharing};
 use jettison_image::Digest;
 use jettison_sandbox::{Mount, MountSource, Sandbox};
 
+use super::cache_directories::CacheDirectories;
 use super::copy::{self, CopyRequest};
 use super::error::StepError;
 use super::key::Key;
@@ -27,10 +25,6 @@ use super::stage::Builder;
 use super::state::{RunAction, State, joined};
 use crate::Context;
 
-/// Where caches lie, below the store.
-pub(crate) const CACHES: &str = "mounts";
-/// What the name of a cache's lock ends with; whoever uses the cache has it.
-pub(crate) const LOCK: &str = ".lock";
 /// Of a tmpfs that names no size.
 const TMPFS_BYTES: u64 = 1 << 40;
 /// Names that proxies are handed over by; no ARG need declare them.
@@ -357,34 +351,15 @@ impl Mounts {
                 *wanted.entry(cache.name()?).or_default() |= cache.sharing == Sharing::Locked;
             }
         }
-        let parent = context.store().path().join(CACHES);
-        let failed = || StepError::host(format!("making {}", parent.display()));
-        std::fs::create_dir_all(&parent).map_err(failed())?;
+        let caches = CacheDirectories::of(context);
         let locks = wanted.into_iter().map(|(name, is_alone)| {
-            let lock = open_locked(&parent, &name, |file| match is_alone {
+            let lock = caches.lock(&name, |file| match is_alone {
                 true => file.lock(),
                 false => file.lock_shared(),
             });
-            lock.map_err(failed())
+            lock.map_err(caches.failed())
         });
         locks.collect()
-    }
-}
-
-/// The lock of a cache, taken, and its last use noted.
-fn open_locked(
-    parent: &Path,
-    name: &str,
-    take: impl Fn(&File) -> io::Result<()>,
-) -> io::Result<File> {
-    loop {
-        let file = File::create(parent.join(format!("{name}{LOCK}")))?;
-        take(&file)?;
-        // Else it was pruned while we waited.
-        if file.metadata()?.nlink() > 0 {
-            file.set_modified(SystemTime::now())?;
-            return Ok(file);
-        }
     }
 }
 
@@ -404,32 +379,35 @@ impl Cache {
         snapshots: &Snapshots<'_>,
         context: &Context,
     ) -> Result<(PathBuf, Option<File>), StepError> {
-        let store = context.store();
-        let parent = store.path().join(CACHES);
-        let failed = || StepError::host(format!("making {}", parent.display()));
+        let caches = CacheDirectories::of(context);
         let mut name = self.name()?;
         let mut lock = None;
         let mut number = 0;
         while self.sharing == Sharing::Private && lock.is_none() {
             let own = format!("{name}-{number}");
-            let taken = open_locked(&parent, &own, |file| Ok(file.try_lock()?));
+            let taken = caches.lock(&own, |file| Ok(file.try_lock()?));
             match taken {
                 Ok(file) => (name, lock) = (own, Some(file)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => number += 1,
-                Err(error) => return Err(failed()(error)),
+                Err(error) => return Err(caches.failed()(error)),
             }
         }
-        let _turn = store.turn(&format!("{CACHES}/{name}"))?;
-        let path = parent.join(name);
-        let Some((source, from)) = &self.first else {
-            sandbox.make_directory(&path, self.mode, self.owner.0, self.owner.1)?;
-            return Ok((path, lock));
+        let path = caches.open(&name, |path| match &self.first {
+            None => {
+                let (uid, gid) = self.owner;
+                Ok(sandbox.make_directory(path, self.mode, uid, gid)?)
+            }
+            Some(_) if path.exists() => Ok(()),
+            Some((source, from)) => {
+                let filled = snapshots.part(source.files(context)?, from)?;
+                std::fs::rename(filled, path).map_err(caches.failed())
+            }
+        })?;
+        let path = match self.first {
+            None => path,
+            Some(_) => path.join(jettison_sandbox::SNAPSHOT_FILES),
         };
-        if !path.exists() {
-            let filled = snapshots.part(source.files(context)?, from)?;
-            std::fs::rename(filled, &path).map_err(failed())?;
-        }
-        Ok((path.join(jettison_sandbox::SNAPSHOT_FILES), lock))
+        Ok((path, lock))
     }
 }
 

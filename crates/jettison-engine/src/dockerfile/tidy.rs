@@ -15,9 +15,10 @@ use std::time::{Duration, SystemTime};
 use jettison_image::Digest;
 use jettison_sandbox::Sandbox;
 
+use super::cache_directories::{self, CacheDirectories};
 use super::error::StepError;
 use super::run::open_sandbox;
-use super::{mounts, snapshots};
+use super::snapshots;
 use crate::Context;
 use crate::scratch::ScratchDirectory;
 use crate::store::Prune;
@@ -159,13 +160,14 @@ impl Tidy<'_> {
     }
 
     fn caches(&mut self) -> Result<(), StepError> {
-        let parent = self.context.store().path().join(mounts::CACHES);
-        for name in names(&parent)? {
+        let caches = CacheDirectories::of(self.context);
+        let parent = caches.directory();
+        for name in names(parent)? {
             let path = parent.join(&name);
             if name.starts_with(REMOVED) {
                 self.discard(&path)?;
-            } else if let Some(cache) = name.strip_suffix(mounts::LOCK) {
-                self.cache(&parent, cache)?;
+            } else if let Some(cache) = name.strip_suffix(cache_directories::LOCK) {
+                self.cache(parent, cache)?;
             }
         }
         Ok(())
@@ -174,7 +176,7 @@ impl Tidy<'_> {
     fn cache(&mut self, parent: &Path, name: &str) -> Result<(), StepError> {
         let path = parent.join(name);
         let failed = || StepError::host(format!("removing {}", path.display()));
-        let lock_path = parent.join(format!("{name}{}", mounts::LOCK));
+        let lock_path = parent.join(format!("{name}{}", cache_directories::LOCK));
         let Some(lock) = there(File::open(&lock_path)).map_err(failed())? else {
             return Ok(());
         };

@@ -3,6 +3,7 @@
 //! and compile is kept in the store between builds, a project's own apart.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use jettison_sandbox::{
 
 use super::{Workshop, listen};
 use crate::Context;
-use crate::dockerfile::{CACHES, Key, Snapshots, StepError, bring, layers_of, open_sandbox};
+use crate::dockerfile::{CacheDirectories, Snapshots, StepError, bring, layers_of, open_sandbox};
 use crate::transport::Location;
 
 /// Of root, who carries the recipe out.
@@ -50,7 +51,6 @@ const PLACES: [&str; 13] = [
     "CARGO_BUILD_TARGET_DIR",
     "CARGO_HTTP_CAINFO",
 ];
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The toolchain cannot be had, or the sandbox cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -90,18 +90,20 @@ pub(crate) fn in_sandbox<R>(
     let snapshots = Snapshots::open(&sandbox, context).map_err(failed)?;
     let layers = layers_of(&image);
     let below = snapshots.stack(&layers, layers.len()).map_err(failed)?;
-    let caches = Caches {
-        parent: context.store().path().join(CACHES),
-        sandbox: &sandbox,
-    };
+    let caches = CacheDirectories::of(context);
     // Two projects may have a program of the same name.
     let [root, _] = given.directories;
-    let own = format!("toolchain of {}", root.display());
-    let own = caches.directory(&own).map_err(failed)?;
+    let own = format!("of {}", root.display());
+    let (own, _in_use) = caches.of_toolchain(&own, &sandbox).map_err(failed)?;
+    let shared = SHARED.map(|name| caches.of_toolchain(name, &sandbox));
+    let shared: Vec<_> = shared
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
     let room = Room {
         sandbox: &sandbox,
         below,
-        mounts: mounts(given, &caches, &own).map_err(failed)?,
+        mounts: mounts(given, &own, &shared).map_err(failed)?,
         environment: environment(given, &image.config.run.env, &own),
     };
     Ok(work(&room, &own.join("cargo")))
@@ -164,25 +166,13 @@ impl Workshop for Room<'_> {
     }
 }
 
-/// Directories that outlive a build.
-struct Caches<'a> {
-    parent: PathBuf,
-    sandbox: &'a Sandbox,
-}
-
-impl Caches<'_> {
-    fn directory(&self, name: &str) -> Result<PathBuf, StepError> {
-        let making = || StepError::host(format!("making {}", self.parent.display()));
-        std::fs::create_dir_all(&self.parent).map_err(making())?;
-        let path = self.parent.join(Key::default().with(name).digest().hex());
-        self.sandbox.make_directory(&path, 0o755, 0, 0)?;
-        Ok(path)
-    }
-}
-
 /// Everything that the sandbox sees of the machine. What compilers name is
 /// where they say that it is.
-fn mounts(given: &Sandboxed<'_>, caches: &Caches<'_>, own: &Path) -> Result<Vec<Mount>, StepError> {
+fn mounts(
+    given: &Sandboxed<'_>,
+    own: &Path,
+    shared: &[(PathBuf, File)],
+) -> Result<Vec<Mount>, StepError> {
     let mount = |source, target: OsString, read_only| Mount {
         source,
         target,
@@ -193,14 +183,9 @@ fn mounts(given: &Sandboxed<'_>, caches: &Caches<'_>, own: &Path) -> Result<Vec<
         let source = MountSource::HostDirectory(directory.to_owned());
         mounts.push(mount(source, directory.into(), false));
     }
-    for name in SHARED {
-        let source = caches.directory(&format!("toolchain {name}"))?;
-        let target = format!("{HOME}/{name}");
-        mounts.push(mount(
-            MountSource::HostDirectory(source),
-            target.into(),
-            false,
-        ));
+    for (name, (directory, _)) in SHARED.iter().zip(shared) {
+        let source = MountSource::HostDirectory(directory.clone());
+        mounts.push(mount(source, format!("{HOME}/{name}").into(), false));
     }
     let configured = configuration(given.environment).into_iter();
     let lent = given.lent_files.iter().cloned();
@@ -243,7 +228,6 @@ fn configuration(environment: &[(String, String)]) -> Vec<(PathBuf, String)> {
 /// and what is lent; a later one wins.
 fn environment(given: &Sandboxed<'_>, of_image: &[String], own: &Path) -> Vec<(String, String)> {
     let mut all = vec![
-        ("PATH".to_owned(), PATH.to_owned()),
         ("HOME".to_owned(), HOME.to_owned()),
         // Debian's Go would keep to itself where a project wants a newer one.
         ("GOTOOLCHAIN".to_owned(), "auto".to_owned()),
