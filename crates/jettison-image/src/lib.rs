@@ -41,7 +41,7 @@ pub use manifest::{
     Descriptor, ImageIndex, Manifest, ManifestOrIndex, Referrer, SelectError, referrers_tag,
 };
 pub use media_type::Schema;
-pub use path::{ImagePath, PathError};
+pub use path::{ImagePath, PathError, names_ahead};
 pub use platform::{Platform, PlatformParseError};
 pub use reference::{Reference, ReferenceError, ReferenceProblem};
 pub use tree::{

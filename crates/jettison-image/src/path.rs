@@ -151,3 +151,10 @@ impl AsRef<[u8]> for ImagePath {
         &self.0
     }
 }
+
+/// The names of a path or of a link's target, last one first: what a walk that
+/// follows it pops next.
+pub fn names_ahead(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let names = path.split(|&byte| byte == b'/').rev();
+    names.filter(|name| !matches!(*name, b"" | b"."))
+}

@@ -1,7 +1,9 @@
 //! WORKDIR: the directory is made, with those above it, where it is not there.
 
 use jettison_image::compression::{Compression, EncoderOptions};
-use jettison_image::{Entry, EntryKind, ImagePath, Metadata, NewLayer, Timestamp, Tree};
+use jettison_image::{
+    Entry, EntryKind, ImagePath, Metadata, NewLayer, Timestamp, Tree, names_ahead,
+};
 
 use super::error::StepError;
 use crate::build::assemble::store_layer;
@@ -50,7 +52,7 @@ fn missing(tree: &Tree, path: &str) -> Result<Vec<ImagePath>, StepError> {
     let wrong = |path: &ImagePath, problem: &str| {
         StepError::Source(format!("{}: {problem}", path.display()))
     };
-    let mut ahead = names(path.as_bytes());
+    let mut ahead: Vec<&[u8]> = names_ahead(path.as_bytes()).collect();
     let mut at = ImagePath::root();
     let mut missing = Vec::new();
     let mut links = 0;
@@ -61,7 +63,7 @@ fn missing(tree: &Tree, path: &str) -> Result<Vec<ImagePath>, StepError> {
             continue;
         }
         let next = at
-            .join(&name)
+            .join(name)
             .map_err(|error| StepError::Source(error.to_string()))?;
         match tree.get(next.as_bytes()) {
             None => {
@@ -80,16 +82,9 @@ fn missing(tree: &Tree, path: &str) -> Result<Vec<ImagePath>, StepError> {
                 if target.starts_with(b"/") {
                     at = ImagePath::root();
                 }
-                ahead.extend(names(target));
+                ahead.extend(names_ahead(target));
             }
         }
     }
     Ok(missing)
-}
-
-/// The names of a path, last one first.
-fn names(path: &[u8]) -> Vec<Vec<u8>> {
-    let names = path.split(|&byte| byte == b'/').rev();
-    let names = names.filter(|name| !matches!(*name, b"" | b"."));
-    names.map(<[u8]>::to_vec).collect()
 }

@@ -3,7 +3,7 @@
 
 use super::merge::MOST_LINKS;
 use super::{Node, NodeKind, Tree};
-use crate::{ImagePath, escape};
+use crate::{ImagePath, escape, names_ahead};
 
 /// Whether the last component is followed when it is a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Tree {
         } else {
             directory
         };
-        let mut ahead: Vec<&[u8]> = components(path).collect();
+        let mut ahead: Vec<&[u8]> = names_ahead(path).collect();
         // A trailing slash asks for a directory and follows the last link.
         let follow_last = follow == Follow::All || path.last() == Some(&b'/');
         let mut links = 0;
@@ -96,15 +96,8 @@ impl Tree {
             if target.first() == Some(&b'/') {
                 at = self.root();
             }
-            ahead.extend(components(target));
+            ahead.extend(names_ahead(target));
         }
         Ok(at)
     }
-}
-
-/// The components of a path or target, last one first.
-fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|&b| b == b'/')
-        .rev()
-        .filter(|name| !matches!(*name, b"" | b"."))
 }

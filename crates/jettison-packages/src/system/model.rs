@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use jettison_image::{Entry, EntryKind, ImagePath, Metadata, Timestamp};
+use jettison_image::{Entry, EntryKind, ImagePath, Metadata, Timestamp, names_ahead};
 
 /// Links on one way; the kernel follows forty.
 const LINKS: usize = 40;
@@ -107,7 +107,7 @@ impl<'w> Model<'w> {
     /// The real path of a name; the last link followed or not. What is not
     /// there is where it would be.
     pub(super) fn real(&self, path: &[u8], follow_last: bool) -> Option<ImagePath> {
-        let mut ahead: Vec<Vec<u8>> = components(path);
+        let mut ahead: Vec<Vec<u8>> = names_ahead(path).map(<[u8]>::to_vec).collect();
         let mut at: Vec<Vec<u8>> = Vec::new();
         let mut links = 0;
         while let Some(name) = ahead.pop() {
@@ -129,7 +129,7 @@ impl<'w> Model<'w> {
                 if target.first() == Some(&b'/') {
                     at.clear();
                 }
-                ahead.extend(components(&target));
+                ahead.extend(names_ahead(&target).map(<[u8]>::to_vec));
             }
         }
         ImagePath::new(at.join(&b'/')).ok()
@@ -320,11 +320,4 @@ impl<'w> Model<'w> {
         }
         entries
     }
-}
-
-/// The components of a path, last one first.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    let parts = path.split(|&byte| byte == b'/').rev();
-    let parts = parts.filter(|name| !matches!(*name, b"" | b"."));
-    parts.map(<[u8]>::to_vec).collect()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jettison_image::{EntryKind, Metadata, Node, NodeKind, Timestamp, Tree};
+use jettison_image::{EntryKind, Metadata, Node, NodeKind, Timestamp, Tree, names_ahead};
 
 use super::CopyError;
 
@@ -195,14 +195,7 @@ impl<'t> Draft<'t> {
 
     /// The same with a directory as the root.
     pub(super) fn reach_below(&mut self, root: Spot, path: &[u8]) -> Result<Reached, CopyError> {
-        let names = |path: &[u8]| -> Vec<Vec<u8>> {
-            path.split(|&byte| byte == b'/')
-                .rev()
-                .filter(|name| !matches!(*name, b"" | b"."))
-                .map(<[u8]>::to_vec)
-                .collect()
-        };
-        let mut ahead = names(path);
+        let mut ahead: Vec<Vec<u8>> = names_ahead(path).map(<[u8]>::to_vec).collect();
         let mut reached = Reached {
             spot: root,
             missing: Vec::new(),
@@ -239,7 +232,7 @@ impl<'t> Draft<'t> {
                 reached.spot = root;
             }
             own = own.min(ahead.len());
-            ahead.extend(names(&target));
+            ahead.extend(names_ahead(&target).map(<[u8]>::to_vec));
         }
         Ok(reached)
     }
