@@ -111,20 +111,16 @@ impl Running<'_> {
                 };
                 is_empty = false;
                 let entry = exported.entry().clone();
-                let source = match compiled_from(&entry.path) {
-                    Some(source) if matches!(entry.kind, EntryKind::File { .. }) => source,
-                    _ => {
-                        writer
-                            .append(&entry, &mut exported)
-                            .map_err(AssembleError::from)?;
-                        continue;
+                let appended = match compiled_from(&entry.path) {
+                    Some(source) if matches!(entry.kind, EntryKind::File { .. }) => {
+                        let below = || (self.changed)(&source);
+                        date_back(&mut exported, self.latest, below)
+                            .map_err(|source| Error::read("layer", source))
+                            .and_then(|mut content| writer.append(&entry, &mut content))
                     }
+                    _ => writer.append(&entry, &mut exported),
                 };
-                let mut content = date_back(&mut exported, self.latest, || (self.changed)(&source))
-                    .map_err(|source| AssembleError::from(Error::read("layer", source)))?;
-                writer
-                    .append(&entry, &mut content)
-                    .map_err(AssembleError::from)?;
+                appended.map_err(AssembleError::from)?;
             }
         })?;
         match failed {
