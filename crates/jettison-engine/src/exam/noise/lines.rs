@@ -14,6 +14,8 @@ const ALIKE: f64 = 0.4;
 /// Lines that vary, learned from several runs.
 pub(super) struct Lines<'t> {
     common: BTreeSet<&'t str>,
+    /// The common ones that name process ids, without these.
+    common_but_for_ids: BTreeSet<String>,
     known: BTreeSet<&'t str>,
     templates: Vec<Template<'t>>,
     runs: usize,
@@ -81,6 +83,7 @@ impl<'t> Lines<'t> {
             }
         }
         Some(Self {
+            common_but_for_ids: without_ids_of(&common),
             common,
             known,
             templates,
@@ -96,7 +99,8 @@ impl<'t> Lines<'t> {
             if self.common.contains(line) {
                 continue;
             }
-            let mut fits = self.known.contains(line) || self.is_common_but_for_ids(line);
+            let is_common = |line: String| self.common_but_for_ids.contains(&line);
+            let mut fits = self.known.contains(line) || without_ids(line).is_some_and(is_common);
             for (met, template) in met.iter_mut().zip(&self.templates) {
                 if template.says(line) {
                     (*met, fits) = (true, true);
@@ -106,9 +110,10 @@ impl<'t> Lines<'t> {
                 return Some(Odd::Extra(line));
             }
         }
+        let said_but_for_ids = without_ids_of(&said);
         let is_said = |line: &str| {
-            let same = |other: &str| with_ids_of(other, line).is_some_and(|other| other == line);
-            said.contains(line) || said.iter().any(|other| same(other))
+            let said_otherwise = |line: String| said_but_for_ids.contains(&line);
+            said.contains(line) || without_ids(line).is_some_and(said_otherwise)
         };
         if let Some(missing) = self.common.iter().find(|line| !is_said(line)) {
             return Some(Odd::Missing(missing));
@@ -120,11 +125,6 @@ impl<'t> Lines<'t> {
             .next()
             .and_then(|(template, _)| template.lines.values().next())
             .map(|line| Odd::Missing(line))
-    }
-
-    fn is_common_but_for_ids(&self, line: &str) -> bool {
-        let same = |known: &&str| with_ids_of(line, known).is_some_and(|line| line == **known);
-        self.common.iter().any(same)
     }
 
     /// How many lines vary, and two that are the same one.
@@ -173,18 +173,35 @@ impl Template<'_> {
 /// the lower one, in one run this and in another that. None without any, or
 /// where the two do not name as many.
 fn with_ids_of(line: &str, other: &str) -> Option<String> {
-    let own = tokens(line);
-    let theirs = tokens(other);
-    let places = process_ids(&own);
-    let others = process_ids(&theirs);
-    if places.is_empty() || places.len() != others.len() {
+    let mut line = tokens(line);
+    let places = process_ids(&line);
+    if places.is_empty() {
         return None;
     }
-    let mut line = own;
+    let theirs = tokens(other);
+    let others = process_ids(&theirs);
+    if places.len() != others.len() {
+        return None;
+    }
     for (place, other) in places.into_iter().zip(others) {
         line[place] = theirs[other];
     }
     Some(line.concat())
+}
+
+/// The lines that name process ids, without these.
+fn without_ids_of(lines: &BTreeSet<&str>) -> BTreeSet<String> {
+    lines.iter().filter_map(|line| without_ids(line)).collect()
+}
+
+/// A line without the process ids that it names; none where it names none.
+fn without_ids(line: &str) -> Option<String> {
+    let mut tokens = tokens(line);
+    let places = process_ids(&tokens);
+    for place in &places {
+        tokens[*place] = "0";
+    }
+    (!places.is_empty()).then(|| tokens.concat())
 }
 
 /// Which tokens are numbers after the word `pid`.
