@@ -1,8 +1,8 @@
 //! The application: what a person put into the image beside the packages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jettison_image::Node;
+use jettison_image::{Node, Tree};
 use jettison_plan::{Reason, ReasonKind};
 
 use crate::follow::{BY_DROP, Doubt, Work};
@@ -12,12 +12,11 @@ use crate::whole::Whole;
 /// Directories of the system: what lies there without a package was made by
 /// package scripts, and is kept only where something leads to it. What came in
 /// a layer without packages a person put there.
-const SYSTEM: [&str; 15] = [
-    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "media", "proc", "run", "sbin",
-    "sys", "tmp", "var",
+const SYSTEM: [&str; 9] = [
+    "bin", "etc", "lib", "lib32", "lib64", "libx32", "media", "sbin", "var",
 ];
 
-/// Among them those where nothing is but what the system leaves behind.
+/// Those where nothing is but what the system leaves behind.
 const LEFT_BEHIND: [&str; 12] = [
     "boot",
     "dev",
@@ -41,8 +40,6 @@ const DATABASES: [&str; 5] = [
     "var/lib/rpm/Packages",
     "var/lib/rpm/rpmdb.sqlite",
 ];
-/// More than any image has.
-const MOST_LAYERS: u32 = 1000;
 /// A script that a person wrote is not longer.
 const SCRIPT_BYTES: u64 = 1 << 20;
 
@@ -53,7 +50,8 @@ pub(crate) fn apply(work: &mut Work<'_>) {
         return;
     }
     let tree = work.facts.tree;
-    let packaged = packaged_layers(work);
+    let packaged = PackagedLayers::of(tree);
+    let mut owners = BTreeMap::new();
     let mut members = Vec::new();
     // Where the part of the system ends that is looked at now.
     let mut system_ends = 0;
@@ -67,7 +65,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
             system_ends = id + node.subtree().len();
         }
         id += 1;
-        let is_of_a_script = id <= system_ends && packaged.contains(&node.layer());
+        let is_of_a_script = id <= system_ends && packaged.contains(node.layer());
         if is_of_a_script && (work.facts.is_told || node.is_directory()) {
             continue;
         }
@@ -83,7 +81,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
         if is_owned || !is_setting && spare::class(work, node).is_some() {
             continue;
         }
-        if !is_of_a_script || is_made_by_kept(work, node) {
+        if !is_of_a_script || is_made_by_kept(work, node, &mut owners) {
             members.push(node);
         }
     }
@@ -127,38 +125,62 @@ fn is_script(work: &Work<'_>, file: Node<'_>) -> bool {
 
 /// True for what a package's script made beside its own files: a cache, a
 /// registry of plugins. All that is packaged around it is of one package, and
-/// that one stays.
-fn is_made_by_kept(work: &Work<'_>, file: Node<'_>) -> bool {
-    let installed = work.facts.installed;
+/// that one stays. `owners` remembers what was asked of a directory.
+fn is_made_by_kept(
+    work: &Work<'_>,
+    file: Node<'_>,
+    owners: &mut BTreeMap<usize, Option<usize>>,
+) -> bool {
     let Some(directory) = file.parent() else {
         return false;
     };
-    let siblings = directory.children().filter(|node| !node.is_directory());
-    let owners = siblings.filter_map(|node| installed.owner_index(&node.path()));
-    let owners: BTreeSet<usize> = owners.collect();
-    let mut owners = owners.into_iter();
-    match (owners.next(), owners.next()) {
-        (Some(owner), None) => work.whole.contains(&Whole::Package(owner)),
-        _ => false,
-    }
+    let owner = owners
+        .entry(directory.id())
+        .or_insert_with(|| only_owner(work, directory));
+    owner.is_some_and(|owner| work.whole.contains(&Whole::Package(owner)))
 }
 
-/// The layers in which packages were installed: their scripts ran there. Where
-/// that cannot be told, all layers.
-fn packaged_layers(work: &Work<'_>) -> BTreeSet<u32> {
-    let tree = work.facts.tree;
-    let lists = tree.get(b"var/lib/dpkg/info".as_slice());
-    let lists = lists.into_iter().flat_map(|directory| directory.children());
-    let layers: BTreeSet<u32> = lists.map(|list| list.layer()).collect();
-    if !layers.is_empty() {
-        return layers;
+/// The package of all files of a directory that belong to one.
+fn only_owner(work: &Work<'_>, directory: Node<'_>) -> Option<usize> {
+    let installed = work.facts.installed;
+    let files = directory.children().filter(|node| !node.is_directory());
+    let mut owners = files.filter_map(|node| installed.owner_index(&node.path()));
+    let first = owners.next()?;
+    owners.all(|owner| owner == first).then_some(first)
+}
+
+/// The layers in which packages were installed: their scripts ran there.
+enum PackagedLayers {
+    /// Those that a list of files came in.
+    These(BTreeSet<u32>),
+    /// Those up to the last one that wrote the database anew.
+    UpTo(u32),
+    /// It cannot be told.
+    All,
+}
+
+impl PackagedLayers {
+    fn of(tree: &Tree) -> Self {
+        let lists = tree.get(b"var/lib/dpkg/info".as_slice());
+        let lists = lists.into_iter().flat_map(|directory| directory.children());
+        let layers: BTreeSet<u32> = lists.map(|list| list.layer()).collect();
+        if !layers.is_empty() {
+            return Self::These(layers);
+        }
+        let databases = DATABASES
+            .iter()
+            .filter_map(|path| tree.get(path.as_bytes()));
+        let last = databases.map(|node| node.layer()).max();
+        last.map_or(Self::All, Self::UpTo)
     }
-    // One file that every change writes anew: the last one is known.
-    let databases = DATABASES
-        .iter()
-        .filter_map(|path| tree.get(path.as_bytes()));
-    let last = databases.map(|node| node.layer()).max();
-    (0..=last.unwrap_or(u32::MAX - 1).min(MOST_LAYERS)).collect()
+
+    fn contains(&self, layer: u32) -> bool {
+        match self {
+            Self::These(layers) => layers.contains(&layer),
+            Self::UpTo(last) => layer <= *last,
+            Self::All => true,
+        }
+    }
 }
 
 /// True for directories where nobody keeps what is to be shipped.
