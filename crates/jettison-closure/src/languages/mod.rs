@@ -1,5 +1,5 @@
-//! Perl, Ruby, PHP and Java class paths: readers of the text, without a
-//! grammar. They see what is written out, with the usual ways to say "beside
+//! Perl, Ruby, PHP, Java class paths, and smaller languages in [`rows`]: readers
+//! of the text, without a grammar. They see what is written out, with the usual ways to say "beside
 //! this file"; what is put together otherwise is taken as the directory it
 //! begins with. Comments at the start of a line do not count, those behind code
 //! and strings that look like code do: in doubt a thing is needed.
@@ -8,6 +8,7 @@ mod class;
 pub mod java;
 pub mod perl;
 pub mod php;
+pub mod rows;
 pub mod ruby;
 pub(crate) mod text;
 mod zip;
@@ -22,7 +23,7 @@ fn script(
     world: &World,
     node: Node,
     data: &[u8],
-    read: fn(&mut Reader, Option<&ImagePath>, &[u8]),
+    read: impl FnOnce(&mut Reader, Option<&ImagePath>, &[u8]),
 ) -> Vec<Edge> {
     let mut reader = Reader::of(world, node);
     shebang::edges(&mut reader, data);

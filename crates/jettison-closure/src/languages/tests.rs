@@ -201,3 +201,70 @@ fn java() {
         "Runs /usr/bin/java\nFamily /app/lib\nFamily /app/classes\nImports /opt/agent.jar",
     );
 }
+
+#[test]
+fn smaller_languages() {
+    let programs = [
+        "bin/sh",
+        "usr/bin/sort",
+        "usr/bin/convert",
+        "usr/bin/ssh",
+        "usr/bin/gzip",
+    ];
+    let mut files: Vec<(&str, &str)> = programs.map(|path| (path, "\x7fELF")).to_vec();
+    files.extend([
+        ("usr/bin/tclsh8.6", "\x7fELF"),
+        ("usr/bin/Rscript", "\x7fELF"),
+        ("usr/share/lua/5.4/json.lua", ""),
+        ("usr/share/lua/5.4/socket/http.lua", ""),
+        ("usr/lib/R/site-library/jsonlite/NAMESPACE", "import(methods)"),
+        ("usr/lib/R/library/methods/NAMESPACE", ""),
+        (
+            "srv/run.tcl",
+            "#!/usr/bin/env tclsh8.6\nsource lib.tcl ;# exec gzip\n# exec gzip x\nset out [exec convert -size 1x1 $in | sort]\nset f [open \"|ssh $host\" r]",
+        ),
+        ("srv/lib.tcl", ""),
+        (
+            "srv/app.lua",
+            "local json = require(\"json\")\nlocal http = require 'socket.http'\n-- require 'lib'\nos.execute('sort < x | gzip')",
+        ),
+        ("srv/stat", "#!/usr/bin/Rscript\nlibrary(jsonlite); system2('convert', c('a', 'b'))"),
+        ("srv/sum.awk", "{ print $1 | \"sort -n\" }"),
+        ("srv/Makefile", "all: x\n\t@sort x \\\n\t  | gzip > y\nD := $(shell convert x)\n"),
+    ]);
+    let image = Image::new(&files);
+    image.check(
+        "srv/run.tcl",
+        "Interpreter /usr/bin/tclsh8.6
+         Names /srv/lib.tcl
+         Runs /usr/bin/gzip
+         Runs /usr/bin/convert
+         Runs /usr/bin/sort
+         Runs /usr/bin/ssh",
+    );
+    image.check(
+        "srv/app.lua",
+        "Imports /usr/share/lua/5.4/json.lua
+         Imports /usr/share/lua/5.4/socket/http.lua
+         Runs /usr/bin/sort
+         Runs /usr/bin/gzip
+         Runs /bin/sh",
+    );
+    image.check(
+        "srv/stat",
+        "Interpreter /usr/bin/Rscript
+         Family /usr/lib/R/site-library/jsonlite
+         Runs /usr/bin/convert",
+    );
+    image.check(
+        "usr/lib/R/site-library/jsonlite/NAMESPACE",
+        "Family /usr/lib/R/library/methods",
+    );
+    image.check("srv/sum.awk", "Runs /usr/bin/sort");
+    let of_makefile = "Runs /usr/bin/sort\nRuns /usr/bin/gzip\nRuns /usr/bin/convert\nRuns /bin/sh";
+    image.check("srv/Makefile", of_makefile);
+    image.check_command(
+        &["tclsh8.6", "/srv/lib.tcl"],
+        "Runs /usr/bin/tclsh8.6\nNames /srv/lib.tcl",
+    );
+}

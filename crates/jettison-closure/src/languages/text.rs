@@ -18,6 +18,16 @@ pub(crate) struct Quoted<'a> {
     pub(super) is_double: bool,
 }
 
+impl<'a> Quoted<'a> {
+    /// The same without a mark that it may begin with.
+    pub(super) fn without(&self, mark: &[u8]) -> Quoted<'a> {
+        Quoted {
+            text: self.text.strip_prefix(mark).unwrap_or(self.text),
+            ..*self
+        }
+    }
+}
+
 /// The strings of a line, in both kinds of quotes and in backquotes.
 pub(crate) fn strings(line: &[u8]) -> Vec<Quoted<'_>> {
     let mut out = Vec::new();

@@ -3,7 +3,7 @@
 use jettison_image::Node;
 
 use super::{Reader, data, shebang, shell, wrappers};
-use crate::languages::{java, perl, php, ruby};
+use crate::languages::{java, perl, php, rows, ruby};
 use crate::{Edge, World, node, python};
 
 /// What a file is read as.
@@ -21,6 +21,8 @@ pub enum Language {
     Ruby,
     /// A PHP file.
     Php,
+    /// A script of a smaller language.
+    Row(&'static rows::Row),
     /// A Java archive.
     Jar,
     /// Text that names files: JSON, YAML, ini and their kind.
@@ -37,6 +39,7 @@ pub fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
         Some(Language::Perl) => perl::edges(world, node, data),
         Some(Language::Ruby) => ruby::edges(world, node, data),
         Some(Language::Php) => php::edges(world, node, data),
+        Some(Language::Row(row)) => rows::edges(world, node, data, row),
         Some(Language::Jar) => java::edges(world, node, data),
         Some(Language::Data) => data::edges(world, node, data),
         None => {
@@ -71,7 +74,10 @@ pub fn language(node: Node, data: &[u8]) -> Option<Language> {
         b"rb" | b"ru" | b"rake" | b"gemspec" => Some(Language::Ruby),
         b"php" | b"phtml" | b"inc" => Some(Language::Php),
         _ if matches!(name, b"Gemfile" | b"Rakefile") => Some(Language::Ruby),
-        _ => data::is_data(node, data).then_some(Language::Data),
+        _ => match rows::of_name(name) {
+            Some(row) => Some(Language::Row(row)),
+            None => data::is_data(node, data).then_some(Language::Data),
+        },
     }
 }
 
@@ -84,6 +90,6 @@ fn of_interpreter(name: &[u8]) -> Option<Language> {
         b"ruby" => Some(Language::Ruby),
         b"php" => Some(Language::Php),
         b"busybox" | b"with-contenv" => Some(Language::Shell),
-        _ => None,
+        name => rows::of_interpreter(name).map(Language::Row),
     }
 }

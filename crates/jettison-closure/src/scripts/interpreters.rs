@@ -4,7 +4,7 @@ use jettison_image::ImagePath;
 
 use super::any::{self, Language};
 use super::reader::Reader;
-use crate::languages::{java, perl, php, ruby};
+use crate::languages::{java, perl, php, rows, ruby};
 use crate::{node, python};
 
 /// Reads what an interpreter, or a server that loads an application by its
@@ -42,7 +42,11 @@ pub(super) fn arguments(
                 node::script(reader, word);
             }
         }
-        _ => {}
+        stem => {
+            if let Some(row) = rows::of_interpreter(stem) {
+                row_line(reader, arguments, row);
+            }
+        }
     }
 }
 
@@ -101,6 +105,11 @@ fn script(reader: &mut Reader, word: &[u8], language: Language) -> Option<ImageP
     let node = reader.world.file(&path)?;
     let head = reader.world.contents.read(node, 512).ok()?;
     (any::language(node, &head) != Some(language)).then_some(path)
+}
+
+fn content(reader: &mut Reader, path: &ImagePath) -> Option<Vec<u8>> {
+    let node = reader.world.file(path)?;
+    Some(reader.content(node).into_owned())
 }
 
 fn python_line(reader: &mut Reader, program: Option<&ImagePath>, arguments: &[Vec<u8>]) {
@@ -229,6 +238,20 @@ fn package_script(reader: &mut Reader, arguments: &[Vec<u8>]) {
     reader.run(b"node");
 }
 
+/// Every word that is a script which does not say itself what it is, and every
+/// text: what these interpreters call their options differs.
+fn row_line(reader: &mut Reader, arguments: &[Vec<u8>], row: &'static rows::Row) {
+    for word in arguments {
+        if word.contains(&b' ') {
+            reader.nested(|reader| rows::read(reader, None, word, row));
+        } else if let Some(path) = script(reader, word, Language::Row(row))
+            && let Some(data) = content(reader, &path)
+        {
+            reader.nested(|reader| rows::read(reader, Some(&path), &data, row));
+        }
+    }
+}
+
 /// An interpreter that takes a text as an option or else a script.
 fn text_or_script(
     reader: &mut Reader,
@@ -244,10 +267,9 @@ fn text_or_script(
             let Some(path) = script(reader, word, language) else {
                 return;
             };
-            let Some(node) = reader.world.file(&path) else {
+            let Some(data) = content(reader, &path) else {
                 return;
             };
-            let data = reader.content(node).into_owned();
             (Some(path), data)
         }
         _ => return,
