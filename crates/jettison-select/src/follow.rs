@@ -24,6 +24,10 @@ use crate::whole::Whole;
 const MOST_COMPILED: u64 = 512 << 20;
 /// The largest text that is read for what it names.
 const MOST_TEXT: u64 = 4 << 20;
+/// What a library in doubt may bring as companions, in bytes.
+const SMALL: u64 = 64 << 20;
+/// The same where probes show what is used.
+const SMALL_WHEN_TOLD: u64 = 8 << 20;
 /// Enough of a file to see what it is.
 const HEAD: u64 = 512;
 
@@ -244,9 +248,24 @@ fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, is_told: bool, lea
         (true, How::Runs | How::Names | How::Family) if lead.is_text => Word::Doubted,
         (true, _) => Word::Taken,
         (false, How::Interpreter) if is_told => Word::Passed,
+        (false, How::Family) if !lead.is_text && is_library(node) && is_small(work, lead) => {
+            Word::Doubted
+        }
+        (false, How::Runs) if !is_told && lead.is_of_a_shell => Word::Doubted,
         (false, How::Runs | How::Names | How::Family | How::Choice) => Word::Passed,
         (false, _) => Word::Doubted,
     }
+}
+
+/// True where everything below a directory costs too little to be asked for.
+fn is_small(work: &Work<'_>, lead: &Lead) -> bool {
+    let most = match work.facts.is_told {
+        true => SMALL_WHEN_TOLD,
+        false => SMALL,
+    };
+    let end = work.facts.tree.resolve(&lead.edge.to, Follow::All).ok();
+    let below = end.into_iter().flat_map(|node| node.subtree());
+    below.map(|node| node.size_bytes()).sum::<u64>() <= most
 }
 
 /// True for what a package of the operating system brought.
@@ -283,6 +302,8 @@ struct Lead {
     edge: Edge,
     /// Known by a text that may as well mean something else.
     is_text: bool,
+    /// A command of a shell script.
+    is_of_a_shell: bool,
 }
 
 /// True for modules whose names of tools say nothing about the application;
@@ -341,11 +362,13 @@ fn look<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Option<Known> {
     let path = node.path();
     let world = work.world;
     let mut leads = Vec::new();
+    let is_of_a_shell = !is_compiled && any::language(node, &data) == Some(any::Language::Shell);
     let mut add = |edges: Vec<Edge>, is_text: bool| {
         leads.extend(edges.into_iter().map(|edge| Lead {
             by: path.clone(),
             edge,
             is_text,
+            is_of_a_shell,
         }));
     };
     if is_compiled {
@@ -361,6 +384,7 @@ fn look<'a>(work: &mut Work<'a>, node: Node<'a>, own: bool) -> Option<Known> {
             by,
             edge,
             is_text: true,
+            is_of_a_shell,
         }));
         return Some(Known {
             leads: leads.into(),
