@@ -23,7 +23,7 @@ pub enum NamedContext {
 
 impl NamedContext {
     /// Reads `--build-context NAME=VALUE` as buildx does: `docker-image://REF`,
-    /// `oci-layout://DIR[:TAG]`, a location in jettison's own words, or a
+    /// `oci-layout://DIR[:TAG][@DIGEST]`, a location in jettison's own words, or a
     /// directory.
     pub fn parse(pair: &str) -> Result<(String, Self), DockerfileError> {
         let wrong =
@@ -39,10 +39,14 @@ impl NamedContext {
         let context = if let Some(reference) = value.strip_prefix("docker-image://") {
             Self::Image(Location::Name(reference.to_owned()))
         } else if let Some(layout) = value.strip_prefix("oci-layout://") {
-            // BuildKit's form carries a digest as well; a layout of one image needs none.
-            let layout = layout
-                .split_once("@sha256:")
-                .map_or(layout, |(path, _)| path);
+            // A digest says which image, whatever tag it has.
+            let layout = match layout.split_once('@') {
+                Some((named, digest)) => {
+                    let path = named.split(':').next().unwrap_or_default();
+                    format!("{path}:{digest}")
+                }
+                None => layout.to_owned(),
+            };
             Self::Image(location(format!("oci:{layout}"))?)
         } else if [
             "oci:",
@@ -106,7 +110,11 @@ mod tests {
                 Some(NamedContext::Image(Location::Name("busybox:1".to_owned()))),
             ),
             ("a=oci-layout:///d/x", image("oci:/d/x")),
-            ("a=oci-layout:///d/x@sha256:00", image("oci:/d/x")),
+            ("a=oci-layout:///d/x@sha256:00", image("oci:/d/x:sha256:00")),
+            (
+                "a=oci-layout:///d/x:1@sha256:00",
+                image("oci:/d/x:sha256:00"),
+            ),
             ("a=oci-archive:x.tar", image("oci-archive:x.tar")),
             (
                 "a=debian:trixie?packages=gcc",

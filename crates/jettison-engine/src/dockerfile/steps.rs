@@ -275,13 +275,13 @@ impl Builder<'_> {
         };
         let mut with = action.clone();
         let kept = self.auto_caches(stage, &mut with, node)?;
-        let made = self.run_with(stage, &with, &kept, step, node, needed);
+        let made = self.run_with(stage, &with, &kept.used, step, node, needed);
         let Err(StepError::Command { output, .. }) = &made else {
             return made;
         };
         // A program of the author's took away a directory that is a mount.
         let is_refused = |line: &str| {
-            line.contains("busy") && kept.iter().any(|path| line.contains(path.as_str()))
+            line.contains("busy") && kept.paths.iter().any(|path| line.contains(path.as_str()))
         };
         if !output.lines().any(is_refused) {
             return made;
@@ -292,7 +292,8 @@ impl Builder<'_> {
         self.run_with(stage, &action, &[], step, node, needed)
     }
 
-    /// A RUN with the mounts that it has; `kept` are those that nobody asked for.
+    /// A RUN with the mounts that it has; `kept` are those of tools that it uses
+    /// and that nobody asked for.
     fn run_with(
         &self,
         stage: &mut Stage,

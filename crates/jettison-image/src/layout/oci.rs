@@ -71,7 +71,8 @@ impl OciLayout {
     }
 
     /// The entries of a name: of its tag as `org.opencontainers.image.ref.name`,
-    /// or of the whole name as `io.containerd.image.name`; without a name, all.
+    /// of the whole name as `io.containerd.image.name`, or of its digest;
+    /// without a name, all.
     pub fn find(&self, name: Option<&str>) -> Result<&Descriptor, FindError> {
         let images: Vec<_> = self.index.images().collect();
         let Some(name) = name else {
@@ -167,6 +168,9 @@ fn is_unnamed(image: &Descriptor) -> bool {
 }
 
 fn has_name(image: &Descriptor, name: &str) -> bool {
+    if image.digest.to_string() == name {
+        return true;
+    }
     let [short, whole] = [REF_NAME, IMAGE_NAME].map(|key| image.annotations.get(key));
     if [short, whole]
         .into_iter()

@@ -34,17 +34,25 @@ pub(crate) struct AutoCache {
     is_locked: bool,
 }
 
+/// Where a RUN has mounts that nobody asked for.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) paths: Vec<String>,
+    /// Those of tools that this very RUN uses.
+    pub(super) used: Vec<String>,
+}
+
 impl Builder<'_> {
-    /// Adds the mounts to a RUN; what is returned is where they are.
+    /// Adds the mounts to a RUN.
     pub(super) fn auto_caches(
         &self,
         stage: &mut Stage,
         action: &mut RunAction,
         node: &GraphStage,
-    ) -> Result<Vec<String>, StepError> {
+    ) -> Result<Kept, StepError> {
         let is_root = matches!(user_of(&stage.state), "" | "0" | "root");
         if !self.request.auto_cache || !is_root {
-            return Ok(Vec::new());
+            return Ok(Kept::default());
         }
         let script = match &action.script {
             Some((_, text)) => Script::of_text(text),
@@ -52,6 +60,8 @@ impl Builder<'_> {
         };
         let script = script.unwrap_or_default();
         let working_dir = joined("/", &stage.state.config.run.working_dir);
+        let mut kept = Kept::default();
+        let mut wanted = Vec::new();
         for (tool, directory) in used(&script) {
             let Some(path) = place(tool, directory, &stage.state) else {
                 continue;
@@ -72,24 +82,27 @@ impl Builder<'_> {
             if !is_known && is_allowed() {
                 stage.auto.push(AutoCache {
                     id: id(directory, stage),
-                    path,
+                    path: path.clone(),
                     is_locked: directory.is_locked,
                 });
             }
+            wanted.push(path);
         }
         let own = action.mounts.iter();
         let own = own.map(|mount| joined(&working_dir, &String::from_utf8_lossy(&mount.target)));
         let own: Vec<String> = own.collect();
-        let mut paths = Vec::new();
         for cache in stage.auto.clone() {
             // What the author put there must be seen.
             let is_free = !own.iter().any(|path| overlap(path, &cache.path));
             if is_free && self.is_empty(stage, &cache.path)? {
                 action.mounts.push(cache.mount());
-                paths.push(cache.path);
+                if wanted.contains(&cache.path) {
+                    kept.used.push(cache.path.clone());
+                }
+                kept.paths.push(cache.path);
             }
         }
-        Ok(paths)
+        Ok(kept)
     }
 
     /// Whether nothing lies in a directory of the stage.
