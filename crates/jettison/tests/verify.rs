@@ -266,3 +266,30 @@ fn what_a_program_left_in_its_volume_is_met_again() {
     ];
     home.verify("old", "new", &[]).says(1, &words);
 }
+
+/// What a program logs since it was asked before it could answer is no
+/// difference between images.
+#[test]
+fn a_question_that_came_too_early() {
+    let Some(home) = Home::new() else { return };
+    let start = "#!/bin/sh
+sleep $(cat /delay) && echo > /tmp/ready &
+[ $(cat /delay) = 0 ] && wait
+exec httpd -f -p 8080 -h /www";
+    let page = "#!/bin/sh
+if [ -e /tmp/ready ]; then echo; echo fine; else
+  echo 'Status: 503 Service Unavailable'; echo
+  echo 'nobody is behind me' >&2
+fi";
+    let config = json!({"Cmd": ["/start"], "ExposedPorts": {"8080/tcp": {}}});
+    for (name, delay) in [("quick", "0"), ("slow", "2")] {
+        let files = [
+            ("start", start),
+            ("www/cgi-bin/now", page),
+            ("delay", delay),
+        ];
+        home.image(name, &config, &files);
+    }
+    let ran = home.verify("quick", "slow", &["--probe", ":8080/cgi-bin/now"]);
+    ran.says(0, &["whole"]);
+}

@@ -51,7 +51,7 @@ pub(super) fn compare(
     if originals.is_empty() {
         originals.push(sit(original, &all)?);
     }
-    let judged = match judged {
+    let mut judged = match judged {
         Some(sitting) => sitting,
         None => sit(candidate, &all)?,
     };
@@ -61,6 +61,14 @@ pub(super) fn compare(
     }
     let mut notes = schedule.notes.clone();
     let mut found = hold_all(schedule, originals, &judged);
+    if let Some((calmer, early)) = calmer(schedule, &judged, &differing(&found)) {
+        let again = examiner.sit_some(candidate, &calmer, Traced::No, |n| early.contains(&n))?;
+        let again = again.starts.into_iter().enumerate();
+        for (number, sat) in again.filter(|(number, _)| early.contains(number)) {
+            judged.starts[number] = sat;
+        }
+        found = hold_all(schedule, originals, &judged);
+    }
     for round in 0..FURTHER {
         let odd = differing(&found);
         // A status that two runs agreed on will not change in a fifth.
@@ -142,6 +150,25 @@ fn differing(found: &All) -> BTreeSet<usize> {
     numbered
         .filter_map(|(number, held)| differs(held).then_some(number))
         .collect()
+}
+
+/// Of the starts that differ those in which the program was asked too early,
+/// and a schedule that gives them the time.
+fn calmer(
+    schedule: &Schedule,
+    judged: &Sitting,
+    odd: &BTreeSet<usize>,
+) -> Option<(Schedule, BTreeSet<usize>)> {
+    let mut calmer = schedule.clone();
+    let mut early = BTreeSet::new();
+    for &number in odd {
+        let sat = judged.starts[number].as_ref();
+        if let Some(after) = sat.and_then(|sat| sat.early) {
+            calmer.starts[number].settle = after * 2;
+            early.insert(number);
+        }
+    }
+    (!early.is_empty()).then_some((calmer, early))
 }
 
 /// True when answers differ in kind, status or exit code.

@@ -272,6 +272,7 @@ impl Discovery<'_> {
             ends: false,
             ports: Vec::new(),
             took: Duration::ZERO,
+            settle: Duration::ZERO,
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Start {
     pub(crate) ports: Vec<u16>,
     /// How long the original took until it was ready, or had ended.
     pub(crate) took: Duration,
+    /// How long it is left alone between that and the first question.
+    pub(crate) settle: Duration,
 }
 
 /// What is started.

@@ -1,6 +1,7 @@
 //! One image sits one examination: every start of the schedule, every question
 //! of each start.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,9 @@ pub(crate) struct Sat {
     pub(crate) files: Files,
     /// What was touched, by question.
     pub(crate) traces: Vec<(String, Trace)>,
+    /// It was asked before it could answer well; how long after it seemed ready
+    /// it could. What it says of those questions is our doing.
+    pub(crate) early: Option<Duration>,
     /// The ended container, where another start needs its volumes.
     pub(crate) kept: Option<Arc<Container>>,
 }
@@ -97,6 +101,7 @@ pub(super) fn sit(
         replies: Vec::new(),
         files: Files::new(),
         traces: Vec::new(),
+        early: None,
         kept: None,
     };
     let life = match Life::start(runner, facts, timeout)? {
@@ -116,6 +121,9 @@ pub(super) fn sit(
         life.wait_for_ports(&start.ports, patience)?;
     }
     let ready = life.begin.elapsed();
+    if !start.settle.is_zero() {
+        life.wait_for_end(start.settle.min(patience))?;
+    }
     let ended_by_itself = life.ended()?;
     let label = |question: &Question| format!("{}: {}", start.label, question.probe);
     if let Some(first) = start.questions.first() {
@@ -139,9 +147,14 @@ pub(super) fn sit(
         } else {
             let patience = if warm { WARM } else { patience };
             let expected = question.expected;
+            let asked = Cell::new(0);
             let reply = life.ask_until(&question.probe.action, expected, patience, |reply| {
+                asked.set(asked.get() + 1);
                 reply.shape() == expected
             })?;
+            if !warm && asked.get() > 1 && reply.shape() == expected {
+                sat.early = Some(life.begin.elapsed().saturating_sub(ready));
+            }
             warm = true;
             reply
         };
