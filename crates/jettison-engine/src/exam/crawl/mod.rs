@@ -37,8 +37,10 @@ const TIME: Duration = Duration::from_secs(10);
 const BYTES: u64 = 64 << 20;
 
 /// Asked although nothing names them; kept when they are there.
-const WELL_KNOWN: [&str; 16] = [
+const WELL_KNOWN: [&str; 18] = [
     "/openapi.json",
+    "/openapi.yaml",
+    "/swagger.yaml",
     "/swagger.json",
     "/v3/api-docs",
     "/v2/api-docs",
@@ -330,6 +332,13 @@ fn named(content_type: &str, path: &str, body: &Bytes) -> Named {
             },
             _ => html::json(text),
         }
+    } else if is(&["yaml"]) || path.ends_with(".yaml") || path.ends_with(".yml") {
+        let document = serde_saphyr::from_str(text).ok();
+        let document = document.filter(openapi::is_openapi);
+        Named {
+            links: document.as_ref().map(openapi::requests).unwrap_or_default(),
+            ..Named::default()
+        }
     } else {
         Named::default()
     }
@@ -337,7 +346,7 @@ fn named(content_type: &str, path: &str, body: &Bytes) -> Named {
 
 #[cfg(test)]
 mod tests {
-    use super::{Url, is_harmful, on_this_host};
+    use super::{Bytes, Url, is_harmful, named, on_this_host};
 
     #[test]
     fn addresses_of_this_host() {
@@ -368,6 +377,25 @@ mod tests {
         }
         for path in ["/", "/items/stopwatch", "/about", "/x?q=hello"] {
             assert!(!is_harmful(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_description_in_yaml() {
+        let links = |text: &str| {
+            let body = Bytes::new(text.as_bytes().to_vec());
+            named("application/yaml", "/openapi.yaml", &body).links
+        };
+        let text = "openapi: 3.0.0\npaths:\n  /items:\n    get:\n      responses:\n        200: {description: fine}\n";
+        assert_eq!(links(text), ["/items"]);
+        // What grows out of bounds, and what is none.
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..12 {
+            let inner = format!("*a{}, ", n - 1).repeat(10);
+            bomb += &format!("a{n}: &a{n} [{}]\n", inner.trim_end_matches(", "));
+        }
+        for text in [&bomb, "openapi: [", "paths: 7"] {
+            assert!(links(text).is_empty());
         }
     }
 }
