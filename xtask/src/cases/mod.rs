@@ -10,6 +10,7 @@ mod judge;
 mod laws;
 mod made;
 mod original;
+mod plans;
 mod result;
 mod scene;
 mod slimmer;
@@ -40,7 +41,8 @@ modes is written to docs/results/cases.json.
   --hints MODE   Only with no hints, or only at full traffic
   --fast         Only the cases that are small and quick
   --keep         Keep small images, plans, evidence and the originals' archives
-  --laws         Also replay each plan, which must give the same image, and restore the original from its complement
+  --laws         Also replay each plan, which must give the same image, restore the original from its complement, and trace
+                 once more, which must give the same plan but for what only one tracing touched
   --slimmer PATH Another program with the command line of jettison, instead of a release build of it
   --originals    Only build and ask the originals
   --sabotage     Instead of slimming, take one file away that matters, and see that the checks notice
@@ -268,6 +270,7 @@ fn one(
                 let mut outcome = ask_small(client, case, *hints, &slimmed, &answers, &tree)?;
                 if let Some(tag) = slimmed.tag.as_ref().filter(|_| options.laws) {
                     outcome.broken.extend(job.replay(tag, &tree)?);
+                    outcome.broken.extend(job.retrace()?);
                 }
                 show(&outcome, &slimmed.last_words);
                 if let (Some(tag), false) = (&slimmed.tag, options.keep) {

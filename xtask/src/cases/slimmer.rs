@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::case::Case;
 use super::client::{Client, last_words, limited, output};
 use super::laws;
 use super::original::{Original, companion_tag};
+use super::plans;
 use super::scene::Scene;
 use super::tree::{self, Tree};
 use crate::Problem;
@@ -125,6 +128,36 @@ impl Job<'_> {
         }
         for file in [complement, ran.archive] {
             std::fs::remove_file(file)?;
+        }
+        Ok(broken)
+    }
+
+    /// Another tracing; every law that is broken.
+    pub(crate) fn retrace(&self) -> Result<Vec<String>, Problem> {
+        let plan = self.path("second-plan.json");
+        let ran = self.run("second", |command| {
+            command.arg("--plan-out").arg(&plan);
+        })?;
+        let mut broken = ran.left;
+        let Some(tag) = ran.tag else {
+            broken.push(format!("a second tracing: {}", last_words(&ran.output)));
+            return Ok(broken);
+        };
+        self.client.succeeds(&["image", "rm", "--force", &tag]);
+        std::fs::remove_file(ran.archive)?;
+        let read = |path: &Path| -> Result<Value, Problem> {
+            Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+        };
+        let parted = plans::parted(&read(&self.path("plan.json"))?, &read(&plan)?);
+        println!(
+            "      a second tracing: {} paths are in one plan only",
+            parted.paths
+        );
+        if let Some(first) = parted.unexplained.first() {
+            broken.push(format!(
+                "{} paths that a second tracing does not explain: {first}",
+                parted.unexplained.len()
+            ));
         }
         Ok(broken)
     }
