@@ -22,6 +22,8 @@ pub(crate) struct Parted {
 
 /// Holds two plans against each other.
 pub(crate) fn parted(first: &Value, second: &Value) -> Parted {
+    // An answer that differed once made one of them more generous, which it says.
+    let is_one_healed = first.get("grain") != second.get("grain");
     let (first, second) = (read(first), read(second));
     let mut parted = Parted {
         paths: 0,
@@ -30,7 +32,7 @@ pub(crate) fn parted(first: &Value, second: &Value) -> Parted {
     for (one, other) in [(&first, &second), (&second, &first)] {
         for path in one.keys().filter(|path| !other.contains_key(**path)) {
             parted.paths += 1;
-            if !is_explained(one, other, path) {
+            if !is_one_healed && !is_explained(one, other, path) {
                 parted.unexplained.push((*path).to_owned());
             }
         }

@@ -259,21 +259,11 @@ impl Discovery<'_> {
     }
 
     fn stub(&self, words: Words) -> Start {
-        Start {
-            label: match &words {
-                Words::Own => "plain start".to_owned(),
-                Words::Command(command) => format!("start with {}", shown(command)),
-            },
-            words,
-            variation: Variation::default(),
-            questions: Vec::new(),
-            on_volumes: false,
-            is_about_itself: false,
-            ends: false,
-            ports: Vec::new(),
-            took: Duration::ZERO,
-            settle: Duration::ZERO,
-        }
+        let label = match &words {
+            Words::Own => "plain start".to_owned(),
+            Words::Command(command) => format!("start with {}", shown(command)),
+        };
+        Start::new(label, words)
     }
 
     /// The ports once no further one is opened.

@@ -108,6 +108,22 @@ impl Schedule {
 }
 
 impl Start {
+    /// One of which nothing is asked yet.
+    pub(super) fn new(label: String, words: Words) -> Self {
+        Self {
+            label,
+            words,
+            variation: Variation::default(),
+            questions: Vec::new(),
+            on_volumes: false,
+            is_about_itself: false,
+            ends: false,
+            ports: Vec::new(),
+            took: Duration::ZERO,
+            settle: Duration::ZERO,
+        }
+    }
+
     /// Program and arguments for an image with this configuration.
     pub fn argv(&self, run: &RunConfig) -> Vec<String> {
         self.words.argv(run)

@@ -37,6 +37,14 @@ pub(super) enum Odd<'a> {
     Extra(&'a str),
 }
 
+impl<'a> Odd<'a> {
+    pub(super) fn line(&self) -> &'a str {
+        match self {
+            Self::Missing(line) | Self::Extra(line) => line,
+        }
+    }
+}
+
 impl<'t> Lines<'t> {
     /// None when too much varies to be paired.
     pub(super) fn learn(texts: &[&'t str]) -> Option<Self> {
@@ -91,8 +99,9 @@ impl<'t> Lines<'t> {
         })
     }
 
-    /// The first line that speaks against a text.
-    pub(super) fn odd<'a>(&'a self, text: &'a str) -> Option<Odd<'a>> {
+    /// The lines that speak against a text.
+    pub(super) fn odd<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Odd<'a>> {
+        let mut odd = Vec::new();
         let said: BTreeSet<&str> = lines(text).collect();
         let mut met = vec![false; self.templates.len()];
         for line in lines(text) {
@@ -107,7 +116,7 @@ impl<'t> Lines<'t> {
                 }
             }
             if !fits {
-                return Some(Odd::Extra(line));
+                odd.push(Odd::Extra(line));
             }
         }
         let said_but_for_ids = without_ids_of(&said);
@@ -115,16 +124,13 @@ impl<'t> Lines<'t> {
             let said_otherwise = |line: String| said_but_for_ids.contains(&line);
             said.contains(line) || without_ids(line).is_some_and(said_otherwise)
         };
-        if let Some(missing) = self.common.iter().find(|line| !is_said(line)) {
-            return Some(Odd::Missing(missing));
-        }
+        let unsaid = self.common.iter().filter(|line| !is_said(line));
+        odd.extend(unsaid.map(|line| Odd::Missing(line)));
         let always = self.templates.iter().zip(&met);
-        let mut unmet =
-            always.filter(|(template, met)| template.lines.len() == self.runs && !**met);
-        unmet
-            .next()
-            .and_then(|(template, _)| template.lines.values().next())
-            .map(|line| Odd::Missing(line))
+        let unmet = always.filter(|(template, met)| template.lines.len() == self.runs && !**met);
+        let unmet = unmet.filter_map(|(template, _)| template.lines.values().next());
+        odd.extend(unmet.map(|line| Odd::Missing(line)));
+        odd.into_iter()
     }
 
     /// How many lines vary, and two that are the same one.
@@ -302,7 +308,7 @@ mod tests {
     #[track_caller]
     fn check(texts: &[&str], text: &str, expected: Option<Odd<'_>>) {
         let lines = Lines::learn(texts).expect("few lines");
-        assert_eq!(lines.odd(text), expected);
+        assert_eq!(lines.odd(text).next(), expected);
     }
 
     #[test]

@@ -56,6 +56,16 @@ pub(super) fn hold(originals: &[&Bytes], candidate: &Bytes, reading: Reading) ->
     text_finding(&texts, text, reading, varies)
 }
 
+/// The lines by which a log differs from what the original said; none where it
+/// cannot be held line by line.
+pub(super) fn odd_lines(originals: &[&Bytes], candidate: &Bytes) -> Option<Vec<String>> {
+    let texts: Option<Vec<&str>> = originals.iter().map(|bytes| bytes.text()).collect();
+    let (texts, text) = (texts?, candidate.text()?);
+    let lines = Lines::learn(&texts)?;
+    let odd = lines.odd(text);
+    Some(odd.map(|odd| odd.line().to_owned()).collect())
+}
+
 /// Holds a single value (a header) against what the original had.
 pub(super) fn hold_value(originals: &[&str], candidate: &str) -> Finding {
     let varies = originals.iter().any(|other| *other != originals[0]);
@@ -94,7 +104,7 @@ fn text_finding(texts: &[&str], text: &str, reading: Reading, varies: bool) -> F
     let Some(lines) = Lines::learn(texts) else {
         return shape(texts, text);
     };
-    match lines.odd(text) {
+    match lines.odd(text).next() {
         None => {
             let (count, example) = lines.varying();
             Finding::Noise(match example {
