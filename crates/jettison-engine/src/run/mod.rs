@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jettison_image::{Digest, Platform, RunConfig};
+use jettison_plan::Trace;
 use jettison_sandbox::{
     Container, ContainerSpec, Exit, LimitsBy, Options, Profile, Root, Sandbox, Stdio, Tier,
 };
 
 pub use debug::DebugShell;
 pub use failure::RunFailure;
-pub use jettison_sandbox::{Error as SandboxError, ExitReason, Network, TerminalSize};
+pub use jettison_sandbox::{Error as SandboxError, ExitReason, Network, TerminalSize, Tracing};
 pub use ports::{PortError, PublishedPort};
 
 use crate::Context;
@@ -53,6 +54,8 @@ pub struct RunRequest {
     pub terminal: Option<TerminalSize>,
     /// The program gets the caller's standard input.
     pub interactive: bool,
+    /// Whether what it touches is recorded, and by what.
+    pub tracing: Tracing,
     /// A shell in the program's place.
     pub debug: Option<DebugShell>,
     /// Without namespaces, a copy and `chroot` will do.
@@ -150,6 +153,7 @@ pub fn prepare_run(request: &RunRequest, context: &Context) -> Result<Prepared, 
     spec.hosts.extend(services.hosts.clone());
     spec.network = request.network;
     spec.terminal = request.terminal;
+    spec.trace = request.tracing;
     spec.stdin = match request.interactive {
         true => Stdio::Inherit,
         false => Stdio::Null,
@@ -223,6 +227,12 @@ impl RunningImage {
         Ok(self.container.stop(self.stop_signal, grace)?)
     }
 
+    /// What its programs have touched, where that is recorded; also when they
+    /// have ended.
+    pub fn take_trace(&self) -> Result<Trace, RunFailure> {
+        Ok(self.container.take_trace()?)
+    }
+
     /// The other end of the program's terminal, if it has one.
     pub fn terminal(&self) -> std::io::Result<Option<OwnedFd>> {
         self.container
@@ -294,6 +304,7 @@ mod tests {
             surroundings: Surroundings::default(),
             terminal: None,
             interactive: false,
+            tracing: Tracing::Off,
             debug: None,
             allow_chroot: false,
         }

@@ -61,11 +61,10 @@ impl Attachment {
     }
 
     /// Stays with the program until it ends.
-    pub fn stay(self, running: RunningImage, ui: &Ui) -> Result<Ended, RunFailure> {
-        let running = Arc::new(running);
+    pub fn stay(self, running: &Arc<RunningImage>, ui: &Ui) -> Result<Ended, RunFailure> {
         let master = running.terminal().ok().flatten().map(Arc::new);
         let handle = self.signals.handle();
-        let forwarding = forward(self.signals, Arc::clone(&running), master.clone());
+        let forwarding = forward(self.signals, Arc::clone(running), master.clone());
         let attached = master.map(|master| Terminal::attach(master, self.interactive));
 
         let mut ended = running.wait(self.timeout);

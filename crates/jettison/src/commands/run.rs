@@ -1,12 +1,13 @@
 //! `jettison run`: starts any image the way a judge would, for a person to try.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jettison_engine::run::{
     DebugShell, ExitReason, Facts, Network, Prepared, PublishedPort, RunFailure, RunRequest,
-    TerminalSize, prepare_run,
+    RunningImage, TerminalSize, Tracing, prepare_run,
 };
 use jettison_engine::transport::Location;
 
@@ -16,6 +17,7 @@ use super::shared::{GlobalArgs, SurroundingsArgs};
 use super::words::{self, flag};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::report::trace;
 use crate::settings::{self, variable};
 use crate::ui::{Ui, terminal};
 
@@ -98,6 +100,21 @@ pub struct RunArgs {
     #[arg(long, short)]
     pub interactive: bool,
 
+    /// Write what the program touches to FILE, as JSON: files opened, run,
+    /// listed, asked about, and looked for in vain
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["debug", "allow_chroot"])]
+    pub trace: Option<PathBuf>,
+
+    /// What watches the program for --trace
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value_t,
+        requires = "trace"
+    )]
+    pub trace_by: TraceBy,
+
     /// Stop the program after this many seconds, and kill it 10 s later
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
@@ -127,6 +144,18 @@ pub enum NetworkName {
     None,
 }
 
+/// What watches a traced program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum TraceBy {
+    /// Notifications where the kernel has them, else ptrace
+    #[default]
+    Auto,
+    /// Notifications of seccomp, or not at all
+    Notification,
+    /// ptrace, which is slower
+    Ptrace,
+}
+
 /// Starts the image and stays with it.
 pub fn run(args: &RunArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
     // Codes below 125 are the program's own.
@@ -149,9 +178,28 @@ fn start(args: &RunArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> 
             "memory and processes are bounded by watching: control groups are not writable here",
         );
     }
-    let ended = attachment.stay(running, ui).map_err(failure)?;
+    let running = Arc::new(running);
+    let ended = attachment.stay(&running, ui).map_err(failure)?;
     explain(&ended, ui);
+    if let Some(file) = &args.trace {
+        write_trace(&running, file, ui)?;
+    }
     Ok(Exit::Program(ended.code))
+}
+
+fn write_trace(running: &RunningImage, file: &Path, ui: &Ui) -> Result<(), Failure> {
+    let trace = running.take_trace().map_err(failure)?;
+    for note in &trace.notes {
+        ui.say(note);
+    }
+    if trace.lost > 0 {
+        ui.say(&format!(
+            "the trace was cut: {} events were lost",
+            trace.lost
+        ));
+    }
+    let document = serde_json::to_vec_pretty(&trace::Document::of(&trace));
+    words::write(file, &document.map_err(Failure::new)?)
 }
 
 fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
@@ -176,6 +224,12 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
         surroundings: words::surroundings(&args.surroundings)?,
         terminal: tty.then_some(TerminalSize { rows, columns }),
         interactive: args.interactive || args.debug,
+        tracing: match (&args.trace, args.trace_by) {
+            (None, _) => Tracing::Off,
+            (_, TraceBy::Auto) => Tracing::On,
+            (_, TraceBy::Notification) => Tracing::ByNotification,
+            (_, TraceBy::Ptrace) => Tracing::ByPtrace,
+        },
         debug: args.debug.then(|| shell(args)),
         allow_chroot: args.allow_chroot,
     })

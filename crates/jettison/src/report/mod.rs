@@ -7,6 +7,7 @@ pub mod dockerfile;
 pub mod inspect;
 pub mod plan;
 pub mod slim;
+pub mod trace;
 pub mod verify;
 pub mod why;
 mod words;

@@ -190,6 +190,42 @@ fn programs_run_as_docker_would_run_them() {
 }
 
 #[test]
+fn what_a_program_touches_is_written_down() {
+    let Some(home) = Home::that_contains() else {
+        return;
+    };
+    let file = home.folder.path().join("trace.json");
+    for by in ["auto", "ptrace"] {
+        let flags = ["--trace", "trace.json", "--trace-by", by];
+        let command = "cat /www/index.html /www/no-such-page; ls /etc >/dev/null; exit 7";
+        let program = ["--entrypoint", "/bin/sh", IMAGE, "--", "-c", command];
+        let ran = home.run(&[&["run"], &flags[..], &program].concat());
+        // A trace that is made changes nothing of what is said and how it ends.
+        assert_eq!(ran.status.code(), Some(7), "{ran:?}");
+        assert_eq!(String::from_utf8_lossy(&ran.stdout), "hello\n");
+        let trace: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        assert_eq!(trace["schema"], "jettison.trace/1");
+        assert_eq!(trace["lost"], 0);
+        for (path, done) in [
+            ("/bin/busybox", "executed"),
+            ("/bin/sh", "link"),
+            ("/www/index.html", "opened"),
+            ("/www/no-such-page", "missing"),
+            ("/etc", "listed"),
+        ] {
+            let mut paths = trace["paths"].as_array().unwrap().iter();
+            let found = paths.find(|touched| touched["path"] == path);
+            let found = found.map(|touched| touched["done"].as_array().unwrap());
+            assert!(
+                found.is_some_and(|all| all.iter().any(|one| one == done)),
+                "{path} was not {done}: {trace:#}"
+            );
+        }
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
 fn standard_input_and_a_terminal_are_passed_on() {
     let Some(home) = Home::that_contains() else {
         return;
