@@ -1,4 +1,4 @@
-//! Tcl, Lua, R, awk, make: scripts that name what they need behind few words.
+//! Tcl, Lua, R, awk, jq, make: scripts that name what they need behind few words.
 //! One row for each language; the next one is a row more.
 
 use jettison_image::{ImagePath, Node};
@@ -43,7 +43,7 @@ const NOTHING: Row = Row {
     recipe: None,
 };
 
-static ROWS: [Row; 5] = [
+static ROWS: [Row; 6] = [
     // Packages are a companion of the interpreter.
     Row {
         interpreters: &["tclsh", "wish", "expect"],
@@ -95,6 +95,13 @@ static ROWS: [Row; 5] = [
         files: &["*.awk"],
         reads: &["@include", "@load"],
         runs: &["system", "print", "|", "printf"],
+        ..NOTHING
+    },
+    Row {
+        interpreters: &["jq", "gojq", "jaq"],
+        files: &["*.jq"],
+        imports: &["import", "include"],
+        module_files: &["?.jq", "?/?.jq", "?.json"],
         ..NOTHING
     },
     Row {

@@ -229,6 +229,9 @@ fn smaller_languages() {
             "local json = require(\"json\")\nlocal http = require 'socket.http'\n-- require 'lib'\nos.execute('sort < x | gzip')",
         ),
         ("srv/stat", "#!/usr/bin/Rscript\nlibrary(jsonlite); system2('convert', c('a', 'b'))"),
+        ("srv/main.jq", "import \"util\" as u;\ninclude \"more/x\";\nu::f"),
+        ("srv/util.jq", ""),
+        ("srv/more/x.jq", ""),
         ("srv/sum.awk", "{ print $1 | \"sort -n\" }"),
         ("srv/Makefile", "all: x\n\t@sort x \\\n\t  | gzip > y\nD := $(shell convert x)\n"),
     ]);
@@ -259,6 +262,10 @@ fn smaller_languages() {
     image.check(
         "usr/lib/R/site-library/jsonlite/NAMESPACE",
         "Family /usr/lib/R/library/methods",
+    );
+    image.check(
+        "srv/main.jq",
+        "Imports /srv/util.jq\nImports /srv/more/x.jq",
     );
     image.check("srv/sum.awk", "Runs /usr/bin/sort");
     let of_makefile = "Runs /usr/bin/sort\nRuns /usr/bin/gzip\nRuns /usr/bin/convert\nRuns /bin/sh";

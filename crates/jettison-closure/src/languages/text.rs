@@ -132,6 +132,16 @@ pub(super) fn path(reader: &mut Reader, directory: &ImagePath, text: &[u8]) {
     }
 }
 
+/// A file that is there by name, below a directory.
+pub(crate) fn file_below(reader: &mut Reader, directory: &ImagePath, text: &[u8]) {
+    let path = [b"/", directory.as_bytes(), b"/", text].concat();
+    let found = reader.existing(&path);
+    let world = reader.world;
+    if found.is_some_and(|found| !is_directory(&world, &found)) {
+        reader.name(&path);
+    }
+}
+
 /// A text that a shell runs.
 pub(super) fn shell_text(reader: &mut Reader, quoted: &Quoted) {
     let text = interpolated(quoted);

@@ -1,10 +1,11 @@
 //! Text that is no program and names files: configuration in any format. What
 //! lists files for another purpose (package databases, documentation) is not
-//! read.
+//! read. A name in quotes may also be a neighbour's: `href="row.xsl"`.
 
-use jettison_image::Node;
+use jettison_image::{ImagePath, Node};
 
 use super::{Reader, paths};
+use crate::languages::text;
 use crate::{Edge, World};
 
 /// A configuration is not larger.
@@ -17,8 +18,11 @@ const EXTENSIONS: &[&str] = &[
     "conf",
     "config",
     "cron",
+    "dtd",
     "edn",
     "env",
+    "gp",
+    "gpi",
     "hcl",
     "ini",
     "json",
@@ -28,15 +32,20 @@ const EXTENSIONS: &[&str] = &[
     "local",
     "plist",
     "properties",
+    "rng",
     "rules",
     "service",
     "settings",
     "socket",
+    "sql",
     "target",
     "timer",
     "toml",
     "vcl",
     "xml",
+    "xsd",
+    "xsl",
+    "xslt",
     "yaml",
     "yml",
 ];
@@ -71,14 +80,27 @@ const NOT: &[&str] = &[
 
 pub(super) fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
     let mut reader = Reader::of(world, node);
+    let own = node.path().parent().unwrap_or_else(ImagePath::root);
     if is_data(node, data) {
         for line in data.split(|&byte| byte == b'\n') {
             if !is_comment(line) {
                 paths::names(&mut reader, line);
+                neighbours(&mut reader, &own, line);
             }
         }
     }
     reader.into_edges()
+}
+
+/// Files that are named from the directory of the one that names them.
+fn neighbours(reader: &mut Reader, own: &ImagePath, line: &[u8]) {
+    for quoted in text::strings(line) {
+        let is_name = |byte: &u8| byte.is_ascii_graphic() && *byte != b'*';
+        let is_relative = !quoted.text.starts_with(b"/") && quoted.text.contains(&b'.');
+        if is_relative && quoted.text.iter().all(is_name) {
+            text::file_below(reader, own, quoted.text);
+        }
+    }
 }
 
 /// Whether a file is text that may name others.
@@ -126,6 +148,11 @@ mod tests {
             ("etc/app/cert.pem", ""),
             ("etc/app/old.pem", ""),
             ("srv/x.db", ""),
+            (
+                "srv/xsl/books.xsl",
+                "<xsl:include href=\"row.xsl\"/><a href='../none.xsl'/> \"1.0\"",
+            ),
+            ("srv/xsl/row.xsl", ""),
             ("etc/passwd", "root:x:0:0:root:/root:/bin/sh"),
             ("bin/sh", "\x7fELF"),
         ]);
@@ -133,6 +160,7 @@ mod tests {
             "etc/app/app.yaml",
             "Names /etc/app/cert.pem\nNames /srv/x.db",
         );
+        image.check("srv/xsl/books.xsl", "Names /srv/xsl/row.xsl");
         image.check("etc/passwd", "");
     }
 }
