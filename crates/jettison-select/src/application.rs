@@ -6,6 +6,7 @@ use jettison_image::{Node, Tree};
 use jettison_plan::{Reason, ReasonKind};
 
 use crate::follow::{BY_DROP, Doubt, Work};
+use crate::runtimes::Runtimes;
 use crate::spare;
 use crate::whole::Whole;
 
@@ -51,13 +52,14 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     }
     let tree = work.facts.tree;
     let packaged = PackagedLayers::of(tree);
+    let runtimes = Runtimes::of(work);
     let mut owners = BTreeMap::new();
     let mut members = Vec::new();
     // Where the part of the system ends that is looked at now.
     let mut system_ends = 0;
     let mut id = 0;
     while let Some(node) = tree.at(id) {
-        if node.is_directory() && (is_runtime(node) || is_left_behind(node)) {
+        if node.is_directory() && is_left_behind(node) || runtimes.is_one(node) {
             id += node.subtree().len();
             continue;
         }
@@ -66,7 +68,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
         }
         id += 1;
         let is_of_a_script = id <= system_ends && packaged.contains(node.layer());
-        if is_of_a_script && (work.facts.is_told || node.is_directory()) {
+        if is_of_a_script && (work.facts.is_told || node.is_directory()) || runtimes.brought(node) {
             continue;
         }
         if node.is_directory() {
@@ -206,22 +208,4 @@ fn is_system(directory: Node<'_>) -> bool {
         .strip_prefix(b"usr/")
         .is_some_and(|name| name != b"local" && !name.contains(&b'/'));
     is_usr || SYSTEM.iter().any(|system| system.as_bytes() == text)
-}
-
-/// True for directories of compilers and interpreters that no package owns:
-/// they are kept where something leads to them, as units.
-fn is_runtime(directory: Node<'_>) -> bool {
-    let path = directory.path();
-    let has = |name: &str| directory.child(name.as_bytes()).is_some();
-    let has_program = |name: &str| {
-        let bin = directory.child(b"bin");
-        bin.is_some_and(|bin| bin.child(name.as_bytes()).is_some())
-    };
-    let is_go = has("src") && has("pkg") && has_program("go");
-    let is_jdk = has("lib") && has("jmods") | has("conf") && has_program("java");
-    let is_rust = has("toolchains") || has_program("rustc");
-    let is_shared = ["usr/local/lib", "usr/local/include", "usr/local/share"]
-        .iter()
-        .any(|shared| shared.as_bytes() == path.as_bytes());
-    is_go || is_jdk || is_rust || is_shared
 }

@@ -16,6 +16,7 @@ mod follow;
 mod generous;
 mod keeping;
 mod requested;
+mod runtimes;
 mod spare;
 mod start;
 mod traced;

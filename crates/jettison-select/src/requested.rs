@@ -38,7 +38,7 @@ const COMMANDS: [&str; 6] = [
 ];
 
 /// Package managers and builders of languages, and tools of distributions.
-const BUILDERS: [&str; 27] = [
+const BUILDERS: [&str; 23] = [
     "ant",
     "apk-tools",
     "apt-transport-https",
@@ -46,11 +46,7 @@ const BUILDERS: [&str; 27] = [
     "bundler",
     "cargo",
     "composer",
-    "dirmngr",
     "dpkg-dev",
-    "git",
-    "gnupg",
-    "gnupg2",
     "go",
     "gradle",
     "lsb-release",
@@ -96,15 +92,23 @@ pub(crate) fn apply(work: &mut Work<'_>) {
         true => package.priority.as_deref() == Some("optional"),
         false => layer(package).is_some_and(|layer| layer > base),
     };
-    let wanted: Vec<usize> = (0..installed.packages.len())
-        .filter(|&index| {
-            let package = &installed.packages[index];
-            package.requested == Some(true)
-                && is_for_running(package)
-                && is_later(package)
-                && (!is_mixed(package) || commands(work, index).next().is_some())
-        })
-        .collect();
+    let is_asked_for = |&index: &usize| {
+        let package = &installed.packages[index];
+        package.requested == Some(true)
+            && package.kind.is_system()
+            && is_later(package)
+            && (!is_mixed(package) || commands(work, index).next().is_some())
+    };
+    let asked_for = (0..installed.packages.len()).filter(is_asked_for);
+    let (wanted, for_building): (Vec<usize>, Vec<usize>) =
+        asked_for.partition(|&index| is_for_running(&installed.packages[index]));
+    if !work.facts.is_told {
+        let has_commands = |&index: &usize| commands(work, index).next().is_some();
+        note_left_out(
+            work,
+            for_building.into_iter().filter(has_commands).collect(),
+        );
+    }
     for index in wanted {
         let wanted = &installed.packages[index].name;
         let because = |package: &Package| {
@@ -127,6 +131,22 @@ pub(crate) fn apply(work: &mut Work<'_>) {
             true if bytes(work, index) <= SMALL => whole::package(work, index, &because),
             true => {}
         }
+    }
+}
+
+/// Says which programs a person asked for and does not get.
+fn note_left_out(work: &mut Work<'_>, packages: Vec<usize>) {
+    let installed = work.facts.installed;
+    let names = packages.iter();
+    let names: Vec<&str> = names
+        .map(|&index| installed.packages[index].name.as_str())
+        .collect();
+    if !names.is_empty() {
+        work.notes.push(format!(
+            "installed by name, and taken for what builds or manages: {}; it stays only where \
+             something leads to it, or with --keep PACKAGE",
+            names.join(", ")
+        ));
     }
 }
 
@@ -172,9 +192,5 @@ fn is_for_running(package: &Package) -> bool {
         .iter()
         .any(|end| name.ends_with(end));
     let is_kit = name.contains("-jdk") || name.contains("-sdk");
-    package.kind.is_system()
-        && !SECTIONS.contains(&section)
-        && !BUILDERS.contains(&name)
-        && !builds
-        && !is_kit
+    !SECTIONS.contains(&section) && !BUILDERS.contains(&name) && !builds && !is_kit
 }
