@@ -1,7 +1,7 @@
 //! A command that could not do its work: the error, and what to do about it.
 
 use std::error::Error;
-use std::fmt;
+use std::{fmt, io};
 
 use crate::exit::Exit;
 
@@ -31,6 +31,19 @@ impl Failure {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// True when a disk had no room left, whatever was being done.
+    pub fn is_for_want_of_room(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&*self.error);
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            if let Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) = kind {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
     }
 
     /// Ends with another code than 2.

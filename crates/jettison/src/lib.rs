@@ -75,6 +75,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            let failure = settings::with_room(failure, &cli.global);
             ui.fail(&failure);
             failure.exit.into()
         }

@@ -11,10 +11,11 @@ use jettison_engine::progress::Progress;
 use jettison_engine::store::Store;
 use jettison_engine::transport::{Environment, RegistryOptions, TransportOptions, Transports};
 use jettison_image::Limits;
+use rustix::fs::statvfs;
 
 use crate::commands::shared::GlobalArgs;
 use crate::failure::Failure;
-use crate::ui::Ui;
+use crate::ui::{Ui, units};
 
 /// A variable of the environment, when it is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
@@ -64,6 +65,25 @@ pub fn store_path(global: &GlobalArgs) -> Result<PathBuf, Failure> {
             .with_hint("say where to keep images with --store DIR")
     })?;
     Ok(cache.join("jettison"))
+}
+
+/// Says where room is missing, which an error that names a file of an image
+/// does not.
+pub fn with_room(failure: Failure, global: &GlobalArgs) -> Failure {
+    if failure.hint.is_some() || !failure.is_for_want_of_room() {
+        return failure;
+    }
+    let Ok(store) = store_path(global) else {
+        return failure;
+    };
+    let disks = store.ancestors().find_map(|path| statvfs(path).ok());
+    let free = disks.map(|disk| units::bytes(disk.f_bavail.saturating_mul(disk.f_frsize)));
+    let free = free.map_or_else(String::new, |free| format!(", whose disk has {free} left"));
+    failure.with_hint(format!(
+        "images are unpacked in {}{free}; `jettison store prune` frees room, --store names \
+         another place",
+        store.display()
+    ))
 }
 
 /// Certificate authorities beside the system's: flags, and the variable that

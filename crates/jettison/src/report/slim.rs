@@ -12,6 +12,8 @@ use crate::ui::{Table, Ui};
 
 /// Rows of the table of packages.
 const ROWS: usize = 15;
+/// Rows of the table of what stays.
+const STAYING: usize = 8;
 /// Columns of a package's name.
 const WIDTH: usize = 40;
 
@@ -21,6 +23,7 @@ pub fn text(slimmed: &Slimmed, delivered: &[Delivered], ui: &Ui) -> Result<(), F
         ui.say(&format!("note: {note}"));
     }
     ui.answer(&packages(&slimmed.packages))?;
+    ui.answer(&staying(&slimmed.packages))?;
     ui.answer(&plan::doubts(&slimmed.plan))?;
     ui.answer(&sizes(slimmed))?;
     verify::text(&slimmed.evidence, ui)?;
@@ -61,12 +64,26 @@ pub fn json(slimmed: &Slimmed, delivered: &[Delivered], ui: &Ui) -> Result<(), F
     })
 }
 
-/// What shrank most, biggest first.
-fn packages(rows: &[PackageRow]) -> String {
-    let name = |row: &PackageRow| match &row.package {
+fn name(row: &PackageRow) -> String {
+    match &row.package {
         Some(name) => words::beginning(name, WIDTH),
         None => "(no package)".to_owned(),
-    };
+    }
+}
+
+/// What stays most, biggest first: where to look for what could still go.
+fn staying(rows: &[PackageRow]) -> String {
+    let mut rows: Vec<&PackageRow> = rows.iter().filter(|row| row.after_bytes > 0).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.after_bytes));
+    let mut table = Table::new(&["stays", ">of", ">left"]);
+    for row in rows.into_iter().take(STAYING) {
+        table.row([name(row), bytes(row.before_bytes), bytes(row.after_bytes)]);
+    }
+    format!("{}\n", table.render())
+}
+
+/// What shrank most, biggest first.
+fn packages(rows: &[PackageRow]) -> String {
     let mut table = Table::new(&["package", ">before", ">after", ">gone"]);
     for row in rows.iter().take(ROWS) {
         table.row([

@@ -21,7 +21,7 @@ pub fn text(comparison: &Comparison, ui: &Ui) -> Result<(), Failure> {
     ui.answer(&differences(comparison))?;
     if let Some(estimate) = &comparison.estimate {
         ui.answer(&format!(
-            "about {:.2} % of what the next run touches would be new ({} runs)\n",
+            "asked the same once more, about {:.2} % of what it touches would be new ({} runs)\n",
             estimate.unseen_share * 100.0,
             estimate.runs
         ))?;
