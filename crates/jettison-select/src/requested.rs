@@ -14,15 +14,19 @@ use crate::follow::Work;
 use crate::{generous, spare, whole};
 
 /// Sections of Debian's archive that serve whoever writes or builds programs.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 13] = [
     "debug",
     "devel",
     "doc",
+    "golang",
+    "haskell",
     "kernel",
     "libdevel",
     "libs",
     "localization",
+    "ocaml",
     "oldlibs",
+    "rust",
     "introspection",
 ];
 /// Sections that do so too, programs aside that somebody asked for.
