@@ -174,24 +174,32 @@ pub(crate) fn publish(
             archive.file("usr/bin/gcc", 0o755, GCC)?;
         }
         "musl-dev" => {
-            let debs = packages.with_needs(&["musl-dev"])?;
-            let own = |deb: &Path| deb.to_string_lossy().contains("/musl-dev_");
-            let debs: Vec<_> = debs.into_iter().filter(|deb| own(deb)).collect();
-            packages::unpack(&debs, &mut archive)?;
+            packages::unpack(&packages.only("musl-dev")?, &mut archive)?;
+            // Debian's /lib is its /usr/lib, where the compiler looks; Alpine's is not, and has such a link in musl-dev too. Without
+            // it there is but libc.a: what is linked has no loader, and Go finds no library to import from.
+            archive.link(
+                "usr/lib/x86_64-linux-musl/libc.so",
+                "/lib/x86_64-linux-musl/libc.so",
+            )?;
         }
         "go" => {
             super::bases::go_tree(&mut archive, go_root, "usr/lib/go")?;
             archive.link("usr/bin/go", "../lib/go/bin/go")?;
         }
         "upx" => {
-            let folder = upx::provide(packages.cache())?;
-            archive.file("usr/bin/upx", 0o755, &std::fs::read(folder.join("upx"))?)?;
+            if let Ok(debs) = packages.with_needs(&["upx-ucl"]) {
+                packages::unpack(&debs, &mut archive)?;
+                archive.link("usr/bin/upx", "upx-ucl")?;
+            } else {
+                let folder = upx::provide(packages.cache())?;
+                let program = std::fs::read(folder.join("upx"))?;
+                archive.file("usr/bin/upx", 0o755, &program)?;
+                // It is packed by itself: it looks static, and ends with 127 where its loader is not.
+                packages::unpack(&packages.with_needs(&["libc6"])?, &mut archive)?;
+            }
         }
         "tzdata" => {
-            let debs = packages.with_needs(&["tzdata"])?;
-            let own = |deb: &Path| deb.to_string_lossy().contains("/tzdata_");
-            let debs: Vec<_> = debs.into_iter().filter(|deb| own(deb)).collect();
-            packages::unpack(&debs, &mut archive)?;
+            packages::unpack(&packages.only("tzdata")?, &mut archive)?;
         }
         other => packages::unpack(&packages.with_needs(&[other])?, &mut archive)?,
     }

@@ -165,15 +165,8 @@ pub(crate) fn go_tree(archive: &mut Archive, root: &Path, name: &str) -> Result<
 
 fn zones(packages: &Packages) -> Result<Vec<u8>, Problem> {
     let mut archive = Archive::new();
-    packages::unpack(&only(packages, "tzdata")?, &mut archive)?;
+    packages::unpack(&packages.only("tzdata")?, &mut archive)?;
     archive.finish()
-}
-
-/// One package without what it needs.
-fn only(packages: &Packages, name: &str) -> Result<Vec<PathBuf>, Problem> {
-    let mut debs = packages.with_needs(&[name])?;
-    debs.retain(|deb| deb.to_string_lossy().contains(&format!("/{name}_")));
-    Ok(debs)
 }
 
 /// As distroless' `static` is: five packages, and files that are the same in all of its images.
@@ -181,7 +174,7 @@ fn static_layer(packages: &Packages) -> Result<Vec<u8>, Problem> {
     let mut archive = Archive::new();
     let mut debs = Vec::new();
     for name in ["base-files", "netbase", "tzdata", "media-types"] {
-        debs.extend(only(packages, name)?);
+        debs.extend(packages.only(name)?);
     }
     packages::unpack(&debs, &mut archive)?;
     for (folder, mode, owner) in [

@@ -76,6 +76,13 @@ impl Packages {
             None => Ok(files),
         }
     }
+
+    /// One package without what it needs.
+    pub(crate) fn only(&self, name: &str) -> Result<Vec<PathBuf>, Problem> {
+        let mut debs = self.with_needs(&[name])?;
+        debs.retain(|deb| deb.to_string_lossy().contains(&format!("/{name}_")));
+        Ok(debs)
+    }
 }
 
 /// Puts the files of packages into an archive, documentation aside.
