@@ -1,5 +1,5 @@
 //! `cargo xtask docs`: pages and tables that are derived, written to where they are committed. `--check` writes nothing and
-//! fails when one is stale; neither ever measures anything.
+//! fails when one is stale; neither ever measures anything. `--program PATH` is asked instead of a build of jettison.
 
 mod markers;
 pub(crate) mod reference;
@@ -20,14 +20,27 @@ type Tables = BTreeMap<String, String>;
 
 /// Writes what has changed, or says what is stale.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
-    let check = match arguments {
-        [] => false,
-        [flag] if flag == "--check" => true,
-        _ => return Err("docs takes --check and nothing else".into()),
-    };
+    let (mut check, mut program) = (false, None);
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--check" => check = true,
+            "--program" => {
+                program = Some(PathBuf::from(
+                    arguments.next().ok_or("--program wants a program")?,
+                ));
+            }
+            _ => return Err("docs takes --check, --program PATH and nothing else".into()),
+        }
+    }
     let root = workspace::root();
-    let reference::Reference { mut pages, parts } = reference::read(&root)?;
-    pages.extend(pages_with_tables(&root, parts)?);
+    write(&root, program.as_deref(), check)
+}
+
+/// Writes what has changed, or says what is stale when it is to be checked only.
+pub(crate) fn write(root: &Path, program: Option<&Path>, check: bool) -> Result<(), Problem> {
+    let reference::Reference { mut pages, parts } = reference::read(root, program)?;
+    pages.extend(pages_with_tables(root, parts)?);
     let mut stale = Vec::new();
     for (path, text) in &pages {
         let target = root.join(path);
@@ -36,11 +49,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
         }
         stale.push(path.display().to_string());
         if !check {
-            std::fs::create_dir_all(target.parent().unwrap_or(&root))?;
+            std::fs::create_dir_all(target.parent().unwrap_or(root))?;
             std::fs::write(&target, text)?;
         }
     }
-    for path in reference::no_longer_generated(&root, &pages)? {
+    for path in reference::no_longer_generated(root, &pages)? {
         stale.push(format!(
             "{} (nothing generates it any more)",
             path.display()

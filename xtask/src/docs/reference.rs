@@ -5,6 +5,7 @@
 //! hand shows between the markers of NAME.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::{Pages, Tables};
 use crate::{Problem, workspace};
@@ -23,11 +24,17 @@ pub(crate) struct Reference {
     pub(super) parts: Tables,
 }
 
-/// Has everything written and reads what is committed.
-pub(crate) fn read(root: &Path) -> Result<Reference, Problem> {
+/// Has everything written, by a program or a debug build, and reads what is committed.
+pub(crate) fn read(root: &Path, program: Option<&Path>) -> Result<Reference, Problem> {
     let mut pages = Pages::new();
     let folder = tempfile::tempdir()?;
-    write(root, folder.path())?;
+    match program {
+        Some(program) => {
+            let mut command = Command::new(program);
+            succeed(command.arg(SUBCOMMAND).arg(folder.path()))?;
+        }
+        None => write(root, folder.path())?,
+    }
     for name in COMMITTED {
         collect(folder.path(), Path::new(name), &mut pages)?;
     }
@@ -45,11 +52,13 @@ pub(crate) fn read(root: &Path) -> Result<Reference, Problem> {
 
 /// Has a debug build write everything into `folder`.
 pub(crate) fn write(root: &Path, folder: &Path) -> Result<(), Problem> {
-    let status = workspace::cargo()
-        .args(["run", "--quiet", "--package", "jettison", "--", SUBCOMMAND])
-        .arg(folder)
-        .current_dir(root)
-        .status()?;
+    let mut command = workspace::cargo();
+    command.args(["run", "--quiet", "--package", "jettison", "--", SUBCOMMAND]);
+    succeed(command.arg(folder).current_dir(root))
+}
+
+fn succeed(command: &mut Command) -> Result<(), Problem> {
+    let status = command.status()?;
     if !status.success() {
         return Err(format!("jettison {SUBCOMMAND}: {status}").into());
     }
