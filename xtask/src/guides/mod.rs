@@ -260,6 +260,7 @@ fn record(guides: &[Guide], rows: &[Row]) -> Record {
                 ..
             }) => {
                 figures.push(("built_bytes", json!(original.unpacked)));
+                figures.push(("built_on_the_wire_bytes", json!(original.wire)));
                 if let Some(small) = small {
                     figures.push(("slimmed_bytes", json!(small.unpacked)));
                     figures.push(("slimmed_on_the_wire_bytes", json!(small.wire)));

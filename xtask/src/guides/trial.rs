@@ -40,6 +40,7 @@ pub(crate) enum Outcome {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
+    /// All files of all layers, as Docker prints it and as guides claim it: what a later layer removes is shipped all the same.
     pub(crate) unpacked: u64,
     pub(crate) wire: u64,
 }
@@ -177,7 +178,7 @@ fn size(program: &Path, layout: &Path) -> Result<Size, Problem> {
         total.ok_or_else(|| format!("inspect says no {name}"))
     };
     Ok(Size {
-        unpacked: total("unpacked_bytes")?,
+        unpacked: total("unpacked_bytes")? + total("wasted_bytes")?,
         wire: total("wire_bytes")?,
     })
 }
