@@ -180,6 +180,7 @@ fn all(root: &Path, chosen: &[(&Guide, &Recipe)], program: &Path) -> Result<Vec<
     let mut rows = Vec::new();
     for (guide, recipe) in chosen {
         processes::go_on()?;
+        trial::tidy(&place)?;
         let outcome = trial::run(&place, guide, recipe);
         let is_well = is_well(recipe, &outcome);
         let name = format!("{}/{}", guide.name, recipe.name());
@@ -260,7 +261,6 @@ fn record(guides: &[Guide], rows: &[Row]) -> Record {
                 ..
             }) => {
                 figures.push(("built_bytes", json!(original.unpacked)));
-                figures.push(("built_on_the_wire_bytes", json!(original.wire)));
                 if let Some(small) = small {
                     figures.push(("slimmed_bytes", json!(small.unpacked)));
                     figures.push(("slimmed_on_the_wire_bytes", json!(small.wire)));

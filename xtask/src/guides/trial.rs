@@ -15,6 +15,9 @@ use crate::{Problem, workspace};
 /// How long one build may take; the slowest downloads a compiler.
 const PATIENCE: Duration = Duration::from_secs(900);
 
+/// How large the store may be when a build begins: the bases, what a build adds and its images fit on an ordinary disk with it.
+const STORE_BYTES: u64 = 1_500_000_000;
+
 /// What all trials share.
 pub(crate) struct Place<'a> {
     pub(crate) program: &'a Path,
@@ -109,6 +112,37 @@ pub(crate) fn run(place: &Place<'_>, guide: &Guide, recipe: &Recipe) -> Result<O
     };
     std::fs::remove_dir_all(&scratch)?;
     Ok(outcome)
+}
+
+/// Empties the store when it has become large; the next build begins cold.
+pub(crate) fn tidy(place: &Place<'_>) -> Result<(), Problem> {
+    let store = place.scratch.join("store");
+    if bytes_below(&store) <= STORE_BYTES {
+        return Ok(());
+    }
+    let mut prune = limited(place.program.as_os_str(), PATIENCE);
+    prune
+        .args(["store", "prune", "--all", "--store"])
+        .arg(&store);
+    let pruned = output(&mut prune, None)?;
+    match pruned.status.success() {
+        true => Ok(()),
+        false => {
+            let said = String::from_utf8_lossy(&pruned.stderr);
+            Err(format!("jettison store prune: {}", said.trim()).into())
+        }
+    }
+}
+
+/// Sizes of files; what cannot be read is none.
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
 }
 
 /// `jettison build` with everything but what is to become of the image.
