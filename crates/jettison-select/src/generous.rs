@@ -5,6 +5,7 @@
 //! depends on. The files that a person put into the image beside the packages
 //! are the application, and stay.
 
+use jettison_image::Node;
 use jettison_packages::installed::PackageKind;
 use jettison_plan::Grain;
 
@@ -70,10 +71,7 @@ fn tools(work: &mut Work<'_>) {
         return;
     }
     let mut programs = work.programs();
-    let shell = programs.find(|&node| {
-        let is_shell = matches!(node.name(), b"sh" | b"dash" | b"bash" | b"ash");
-        is_shell && work.keeping.has(node)
-    });
+    let shell = programs.find(|&node| is_shell(node) && work.keeping.has(node));
     let Some(shell) = shell else {
         return;
     };
@@ -89,6 +87,11 @@ fn tools(work: &mut Work<'_>) {
     for index in named {
         whole::package(work, index, &|package| whole::of_package(package, shell));
     }
+}
+
+/// True for the shells of command lines.
+pub(crate) fn is_shell(program: Node<'_>) -> bool {
+    matches!(program.name(), b"sh" | b"dash" | b"bash" | b"ash")
 }
 
 /// The packages of programs that choose at run time what they open.

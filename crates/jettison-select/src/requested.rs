@@ -6,12 +6,14 @@
 //! asked for. Where a person says what is asked, a small tool stays without
 //! what it depends on: whoever looks after a container may call it.
 
+use jettison_closure::scripts::any::{Language, language};
 use jettison_image::Node;
 use jettison_packages::installed::Package;
 use jettison_plan::{Reason, ReasonKind};
 
 use crate::follow::Work;
-use crate::{generous, spare, whole};
+use crate::generous::{self, is_shell};
+use crate::{spare, whole};
 
 /// Sections of Debian's archive that serve whoever writes or builds programs.
 const SECTIONS: [&str; 13] = [
@@ -68,6 +70,12 @@ const BUILDERS: [&str; 23] = [
     "yarnpkg",
 ];
 
+/// What serves builders too, and whoever writes command lines: it stays beside
+/// a shell that the image starts.
+const OF_COMMAND_LINES: [&str; 4] = ["dirmngr", "git", "gnupg", "gnupg2"];
+
+/// Enough of a script to see what reads it.
+const HEAD: u64 = 512;
 /// Bytes of a tool that costs too little to be asked for.
 const SMALL: u64 = 2 << 20;
 
@@ -96,6 +104,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
         true => package.priority.as_deref() == Some("optional"),
         false => layer(package).is_some_and(|layer| layer > base),
     };
+    let has_shell = has_shell(work);
     let is_asked_for = |&index: &usize| {
         let package = &installed.packages[index];
         package.requested == Some(true)
@@ -105,7 +114,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     };
     let asked_for = (0..installed.packages.len()).filter(is_asked_for);
     let (wanted, for_building): (Vec<usize>, Vec<usize>) =
-        asked_for.partition(|&index| is_for_running(&installed.packages[index]));
+        asked_for.partition(|&index| is_for_running(&installed.packages[index], has_shell));
     if !work.facts.is_told {
         let has_commands = |&index: &usize| commands(work, index).next().is_some();
         note_left_out(
@@ -136,6 +145,15 @@ pub(crate) fn apply(work: &mut Work<'_>) {
             true => {}
         }
     }
+}
+
+/// True where what the image starts is a shell or a script of one.
+fn has_shell(work: &Work<'_>) -> bool {
+    let mut started = work.started.iter().filter_map(|&id| work.facts.tree.at(id));
+    started.any(|program| {
+        let head = work.facts.contents.read(program, HEAD).unwrap_or_default();
+        is_shell(program) || language(program, &head) == Some(Language::Shell)
+    })
 }
 
 /// Says which programs a person asked for and does not get.
@@ -189,12 +207,13 @@ fn bytes(work: &Work<'_>, index: usize) -> u64 {
 }
 
 /// False for what builds, documents or manages.
-fn is_for_running(package: &Package) -> bool {
+fn is_for_running(package: &Package, has_shell: bool) -> bool {
     let name = package.name.as_str();
     let section = section(package);
     let builds = ["-dev", "-doc", "-dbg", "-dbgsym", "-source"]
         .iter()
         .any(|end| name.ends_with(end));
     let is_kit = name.contains("-jdk") || name.contains("-sdk");
-    !SECTIONS.contains(&section) && !BUILDERS.contains(&name) && !builds && !is_kit
+    let is_builder = BUILDERS.contains(&name) || !has_shell && OF_COMMAND_LINES.contains(&name);
+    !SECTIONS.contains(&section) && !is_builder && !builds && !is_kit
 }
