@@ -13,6 +13,7 @@ mod peers;
 mod rebuild;
 pub(crate) mod record;
 mod tar_walk;
+mod tracing;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,6 +48,11 @@ const BENCHES: &[(&str, &str, Bench)] = &[
         "dockerfile",
         "Dockerfiles executed, beside BuildKit and buildah",
         dockerfile::run,
+    ),
+    (
+        "tracing",
+        "what it costs a program to be traced",
+        tracing::run,
     ),
     (
         "inspect-docker-archive",
