@@ -52,7 +52,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     }
     let tree = work.facts.tree;
     let packaged = PackagedLayers::of(tree);
-    let runtimes = Runtimes::of(work);
+    let runtimes = Runtimes::of(tree);
     let mut owners = BTreeMap::new();
     let mut members = Vec::new();
     // Where the part of the system ends that is looked at now.
@@ -112,7 +112,8 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     }
 }
 
-/// True for text that a person made executable, or that other interpreters take.
+/// True for what a person made executable and that says what reads it, or that
+/// other interpreters take.
 fn is_script(work: &Work<'_>, file: Node<'_>) -> bool {
     const SCRIPTS: [&str; 11] = [
         "awk", "bash", "cgi", "exp", "fcgi", "ksh", "lua", "mk", "psgi", "sh", "tcl",
@@ -122,7 +123,11 @@ fn is_script(work: &Work<'_>, file: Node<'_>) -> bool {
         .iter()
         .any(|known| extension == Some(known.as_bytes()));
     let is_small = file.is_file() && file.size_bytes() <= SCRIPT_BYTES;
-    is_small && (is_named || file.mode() & 0o111 != 0 && !work.is_compiled(file))
+    let says_what_reads_it = || {
+        let head = work.facts.contents.read(file, 2);
+        head.is_ok_and(|head| *head == *b"#!")
+    };
+    is_small && (is_named || file.mode() & 0o111 != 0 && says_what_reads_it())
 }
 
 /// True for what a package's script made beside its own files: a cache, a

@@ -248,7 +248,9 @@ fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, is_told: bool, lea
         (true, How::Runs | How::Names | How::Family) if lead.is_text => Word::Doubted,
         (true, _) => Word::Taken,
         (false, How::Interpreter) if is_told => Word::Passed,
-        (false, How::Family) if !lead.is_text && is_library(node) && is_small(work, lead) => {
+        (false, How::Family)
+            if !lead.is_text && is_library(node) && is_small(work, lead, is_told) =>
+        {
             Word::Doubted
         }
         (false, How::Runs) if !is_told && lead.is_of_a_shell => Word::Doubted,
@@ -258,14 +260,20 @@ fn word_of(work: &Work<'_>, node: Node<'_>, is_trusted: bool, is_told: bool, lea
 }
 
 /// True where everything below a directory costs too little to be asked for.
-fn is_small(work: &Work<'_>, lead: &Lead) -> bool {
-    let most = match work.facts.is_told {
+fn is_small(work: &Work<'_>, lead: &Lead, is_told: bool) -> bool {
+    let most = match is_told {
         true => SMALL_WHEN_TOLD,
         false => SMALL,
     };
-    let end = work.facts.tree.resolve(&lead.edge.to, Follow::All).ok();
-    let below = end.into_iter().flat_map(|node| node.subtree());
-    below.map(|node| node.size_bytes()).sum::<u64>() <= most
+    let Ok(end) = work.facts.tree.resolve(&lead.edge.to, Follow::All) else {
+        return true;
+    };
+    let mut sizes = work.facts.memory.sizes.borrow_mut();
+    let size = sizes.entry(end.id()).or_insert_with(|| {
+        let below = end.subtree().map(|node| node.size_bytes());
+        below.sum()
+    });
+    *size <= most
 }
 
 /// True for what a package of the operating system brought.
@@ -286,6 +294,8 @@ pub(crate) fn is_library(node: Node<'_>) -> bool {
 pub struct Memory {
     memo: Memo,
     files: RefCell<HashMap<(usize, bool), Known>>,
+    /// Bytes below directories.
+    sizes: RefCell<HashMap<usize, u64>>,
 }
 
 /// What was read out of one file.

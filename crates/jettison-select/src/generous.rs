@@ -91,7 +91,10 @@ fn tools(work: &mut Work<'_>) {
 
 /// True for the shells of command lines.
 pub(crate) fn is_shell(program: Node<'_>) -> bool {
-    matches!(program.name(), b"sh" | b"dash" | b"bash" | b"ash")
+    matches!(
+        program.name(),
+        b"sh" | b"dash" | b"bash" | b"ash" | b"busybox" | b"ksh" | b"mksh" | b"zsh"
+    )
 }
 
 /// The packages of programs that choose at run time what they open.

@@ -13,6 +13,7 @@ use jettison_plan::{Reason, ReasonKind};
 
 use crate::follow::Work;
 use crate::generous::{self, is_shell};
+use crate::runtimes::Runtimes;
 use crate::{spare, whole};
 
 /// Sections of Debian's archive that serve whoever writes or builds programs.
@@ -104,6 +105,9 @@ pub(crate) fn apply(work: &mut Work<'_>) {
         true => package.priority.as_deref() == Some("optional"),
         false => layer(package).is_some_and(|layer| layer > base),
     };
+    // What a runtime's image brought serves whoever builds on it.
+    let runtime = Runtimes::of(work.facts.tree).last_layer();
+    let is_own = |package: &Package| layer(package) > runtime;
     let has_shell = has_shell(work);
     let is_asked_for = |&index: &usize| {
         let package = &installed.packages[index];
@@ -113,10 +117,14 @@ pub(crate) fn apply(work: &mut Work<'_>) {
             && (!is_mixed(package) || commands(work, index).next().is_some())
     };
     let asked_for = (0..installed.packages.len()).filter(is_asked_for);
-    let (wanted, for_building): (Vec<usize>, Vec<usize>) =
-        asked_for.partition(|&index| is_for_running(&installed.packages[index], has_shell));
+    let (wanted, for_building): (Vec<usize>, Vec<usize>) = asked_for.partition(|&index| {
+        let package = &installed.packages[index];
+        is_for_running(package, has_shell && is_own(package))
+    });
     if !work.facts.is_told {
-        let has_commands = |&index: &usize| commands(work, index).next().is_some();
+        let has_commands = |&index: &usize| {
+            is_own(&installed.packages[index]) && commands(work, index).next().is_some()
+        };
         note_left_out(
             work,
             for_building.into_iter().filter(has_commands).collect(),

@@ -3,34 +3,38 @@
 
 use std::collections::BTreeSet;
 
-use jettison_image::{ImagePath, Node};
-
-use crate::follow::Work;
+use jettison_image::{ImagePath, Node, Tree};
 
 /// Directories that runtimes which were built from source share with what a
 /// person puts there.
 const SHARED: [&str; 2] = ["usr/local/lib/", "usr/local/share/"];
 /// What is a runtime's below them, versions aside.
-const OF_RUNTIMES: [&str; 28] = [
+const OF_RUNTIMES: [&str; 35] = [
     "R",
     "aclocal",
     "bash-completion",
     "cmake",
+    "crystal",
     "doc",
+    "elixir",
     "emacs",
+    "engines",
     "erlang",
     "fish",
     "gcc",
     "gems",
     "ghc",
     "gtk-doc",
+    "guile",
     "info",
+    "itcl",
     "jvm",
     "locale",
     "lua",
     "man",
     "node_modules",
     "ocaml",
+    "ossl-modules",
     "perl",
     "php",
     "pkgconfig",
@@ -39,25 +43,35 @@ const OF_RUNTIMES: [&str; 28] = [
     "rustlib",
     "site_ruby",
     "tcl",
+    "tk",
     "zsh",
 ];
+/// Programs by which a runtime is known, versions aside.
+const PROGRAMS: [&str; 19] = [
+    "R", "bun", "cargo", "deno", "dotnet", "elixir", "erl", "ghc", "go", "java", "julia", "lua",
+    "node", "ocaml", "perl", "php", "python", "ruby", "tclsh",
+];
 
-/// The layers that brought a runtime which was built from source: compiled
-/// programs, or headers.
+/// The layers that brought a runtime which was built from source, but that of
+/// the base, in which all lies where an image has one layer.
 pub(crate) struct Runtimes(BTreeSet<u32>);
 
 impl Runtimes {
-    pub(crate) fn of(work: &Work<'_>) -> Self {
-        let tree = work.facts.tree;
-        let below = |path: &str| tree.get(path).into_iter().flat_map(|top| top.subtree());
-        let is_compiled = |node: &Node<'_>| {
-            let head = work.facts.contents.read(*node, 4);
-            head.is_ok_and(|head| head.starts_with(b"\x7fELF"))
+    pub(crate) fn of(tree: &Tree) -> Self {
+        let base = tree.get("etc/passwd").map(|node| node.layer());
+        let programs = tree.get("usr/local/bin");
+        let programs = programs.into_iter().flat_map(|bin| bin.children());
+        let is_one = |node: &Node<'_>| {
+            let stem = without_version(node.name());
+            PROGRAMS.iter().any(|known| known.as_bytes() == stem)
         };
-        let files = |node: &Node<'_>| node.is_file();
-        let headers = below("usr/local/include").filter(files);
-        let programs = below("usr/local/bin").filter(files).filter(is_compiled);
-        Self(headers.chain(programs).map(|node| node.layer()).collect())
+        let layers = programs.filter(is_one).map(|node| node.layer());
+        Self(layers.filter(|&layer| Some(layer) != base).collect())
+    }
+
+    /// The last layer that brought one: what lies up to it is the base's.
+    pub(crate) fn last_layer(&self) -> Option<u32> {
+        self.0.last().copied()
     }
 
     /// True for what one lies in, or a part of it: it is kept where something
@@ -86,10 +100,15 @@ fn is_shared(node: Node<'_>) -> bool {
     };
     let is_library = name.starts_with(b"lib")
         && (name.ends_with(b".a") || name.windows(3).any(|part| part == b".so"));
+    let stem = without_version(name);
+    is_library || OF_RUNTIMES.iter().any(|known| known.as_bytes() == stem)
+}
+
+/// `python` of `python3.11`.
+fn without_version(name: &[u8]) -> &[u8] {
     let is_version = |byte: &u8| byte.is_ascii_digit() || b".-".contains(byte);
     let end = name.iter().rposition(|byte| !is_version(byte));
-    let stem = &name[..end.map_or(0, |end| end + 1)];
-    is_library || OF_RUNTIMES.iter().any(|known| known.as_bytes() == stem)
+    &name[..end.map_or(0, |end| end + 1)]
 }
 
 /// True for directories of compilers and interpreters that no package owns:

@@ -67,6 +67,9 @@ pub fn store_path(global: &GlobalArgs) -> Result<PathBuf, Failure> {
     Ok(cache.join("jettison"))
 }
 
+/// A disk with so much room is not the one that is full, in bytes.
+const MUCH_ROOM: u64 = 1 << 30;
+
 /// Says where room is missing, which an error that names a file of an image
 /// does not.
 pub fn with_room(failure: Failure, global: &GlobalArgs) -> Failure {
@@ -76,13 +79,16 @@ pub fn with_room(failure: Failure, global: &GlobalArgs) -> Failure {
     let Ok(store) = store_path(global) else {
         return failure;
     };
-    let disks = store.ancestors().find_map(|path| statvfs(path).ok());
-    let free = disks.map(|disk| units::bytes(disk.f_bavail.saturating_mul(disk.f_frsize)));
-    let free = free.map_or_else(String::new, |free| format!(", whose disk has {free} left"));
+    let disk = store.ancestors().find_map(|path| statvfs(path).ok());
+    let free = disk.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    if free > MUCH_ROOM {
+        return failure;
+    }
     failure.with_hint(format!(
-        "images are unpacked in {}{free}; `jettison store prune` frees room, --store names \
-         another place",
-        store.display()
+        "images are unpacked in {}, whose disk has {} left; `jettison store prune` frees room, \
+         --store names another place",
+        store.display(),
+        units::bytes(free)
     ))
 }
 

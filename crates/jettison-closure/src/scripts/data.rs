@@ -50,6 +50,11 @@ const EXTENSIONS: &[&str] = &[
     "yml",
 ];
 
+/// Endings of names whose text names neighbours without a directory.
+const WITH_NEIGHBOURS: [&str; 11] = [
+    "cfg", "conf", "dtd", "gp", "gpi", "ini", "rng", "sql", "xml", "xsd", "xsl",
+];
+
 /// What is below these lists files without needing them.
 const NOT: &[&str] = &[
     "var/lib/dpkg/",
@@ -81,11 +86,17 @@ const NOT: &[&str] = &[
 pub(super) fn edges(world: &World, node: Node, data: &[u8]) -> Vec<Edge> {
     let mut reader = Reader::of(world, node);
     let own = node.path().parent().unwrap_or_else(ImagePath::root);
+    let extension = extension(node.name());
+    let has_neighbours = WITH_NEIGHBOURS
+        .iter()
+        .any(|known| known.as_bytes() == extension);
     if is_data(node, data) {
         for line in data.split(|&byte| byte == b'\n') {
             if !is_comment(line) {
                 paths::names(&mut reader, line);
-                neighbours(&mut reader, &own, line);
+                if has_neighbours {
+                    neighbours(&mut reader, &own, line);
+                }
             }
         }
     }
@@ -114,13 +125,17 @@ pub(super) fn is_data(node: Node, data: &[u8]) -> bool {
         return false;
     }
     let name = node.name();
-    let extension = name.iter().rposition(|&byte| byte == b'.');
-    let extension = extension.map(|at| &name[at + 1..]);
-    match extension.map(|extension| std::str::from_utf8(extension).unwrap_or_default()) {
-        Some(extension) if EXTENSIONS.binary_search(&extension).is_ok() => true,
+    match std::str::from_utf8(extension(name)) {
+        Ok(extension) if EXTENSIONS.binary_search(&extension).is_ok() => true,
         // `etc/default/name`, `etc/ld.so.conf.d`, `.env`.
         _ => path.starts_with(b"etc/") || name.starts_with(b".env"),
     }
+}
+
+/// What follows the last dot of a name; nothing where there is none.
+fn extension(name: &[u8]) -> &[u8] {
+    let at = name.iter().rposition(|&byte| byte == b'.');
+    at.map_or(&[], |at| &name[at + 1..])
 }
 
 /// Comments name what is not set.

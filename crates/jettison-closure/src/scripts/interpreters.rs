@@ -241,6 +241,9 @@ fn package_script(reader: &mut Reader, arguments: &[Vec<u8>]) {
 /// Every word that is a script which does not say itself what it is, and every
 /// text: what these interpreters call their options differs.
 fn row_line(reader: &mut Reader, arguments: &[Vec<u8>], row: &'static rows::Row) {
+    for name in row.found_by_itself() {
+        reader.name(name.as_bytes());
+    }
     for word in arguments {
         if word.contains(&b' ') {
             reader.nested(|reader| rows::read(reader, None, word, row));

@@ -40,12 +40,12 @@ impl NamedContext {
             Self::Image(Location::Name(reference.to_owned()))
         } else if let Some(layout) = value.strip_prefix("oci-layout://") {
             // A digest says which image, whatever tag it has.
-            let layout = match layout.split_once('@') {
-                Some((named, digest)) => {
+            let layout = match layout.rsplit_once('@') {
+                Some((named, digest)) if digest.starts_with("sha") => {
                     let path = named.split(':').next().unwrap_or_default();
                     format!("{path}:{digest}")
                 }
-                None => layout.to_owned(),
+                _ => layout.to_owned(),
             };
             Self::Image(location(format!("oci:{layout}"))?)
         } else if [
@@ -115,6 +115,7 @@ mod tests {
                 "a=oci-layout:///d/x:1@sha256:00",
                 image("oci:/d/x:sha256:00"),
             ),
+            ("a=oci-layout:///d/me@host/x", image("oci:/d/me@host/x")),
             ("a=oci-archive:x.tar", image("oci-archive:x.tar")),
             (
                 "a=debian:trixie?packages=gcc",

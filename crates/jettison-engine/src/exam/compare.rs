@@ -10,8 +10,9 @@ use jettison_plan::{
 };
 
 use super::hold::{Answers, hold_start};
+use super::patience::calmer;
 use super::schedule::{Schedule, Start};
-use super::settle::{calmer, settle};
+use super::settle::{Oddities, settle};
 use super::sit::{Sat, Sitting};
 use super::verdict::doubts;
 use super::{ExamError, Examinee, Examiner, Traced};
@@ -57,10 +58,17 @@ pub(super) fn compare(
     }
     let mut notes = schedule.notes.clone();
     let mut found = hold_all(schedule, originals, &judged);
-    if let Some((calmer, early)) = calmer(schedule, &judged, &differing(&found)) {
+    let mut odd = differing(&found);
+    // Whatever else differs than a log is not for having been asked too early.
+    odd.retain(|&number| !Oddities::of(schedule, originals, &judged, &found, number).has_others);
+    if let Some((calmer, early)) = calmer(schedule, &judged, &odd) {
         let again = examiner.sit_some(candidate, &calmer, Traced::No, |n| early.contains(&n))?;
         let again = again.starts.into_iter().enumerate();
         for (number, sat) in again.filter(|(number, _)| early.contains(number)) {
+            let label = &schedule.starts[number].label;
+            notes.push(format!(
+                "{label}: it was asked before it could answer, and once more with patience"
+            ));
             judged.starts[number] = sat;
         }
         found = hold_all(schedule, originals, &judged);

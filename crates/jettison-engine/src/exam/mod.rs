@@ -22,6 +22,7 @@ mod files;
 mod hold;
 mod life;
 mod noise;
+mod patience;
 mod reply;
 mod schedule;
 mod settle;
@@ -294,9 +295,10 @@ impl Examiner {
     }
 
     /// Holds another image against the original: original, candidate, original
-    /// again, and on a difference up to three more runs of the original.
-    /// What was held already is not held again; what is held of the original
-    /// is left behind for the next candidate.
+    /// again. On a difference the candidate is given the time that it lacked,
+    /// the original runs up to three times more, and the candidate up to twice.
+    /// Sittings that were held already are handed in; those of the original are
+    /// left behind for the next candidate.
     pub fn compare(
         &self,
         schedule: &Schedule,

@@ -41,7 +41,7 @@ pub struct Start {
     /// How long the original took until it was ready, or had ended.
     pub(crate) took: Duration,
     /// How long it is left alone between that and the first question.
-    pub(crate) settle: Duration,
+    pub(crate) pause: Duration,
 }
 
 /// What is started.
@@ -120,7 +120,7 @@ impl Start {
             ends: false,
             ports: Vec::new(),
             took: Duration::ZERO,
-            settle: Duration::ZERO,
+            pause: Duration::ZERO,
         }
     }
 

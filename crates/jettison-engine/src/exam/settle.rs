@@ -1,9 +1,9 @@
 //! Whether a difference stays: what another image does not show again is no
 //! difference of the images.
 //!
-//! A program that was asked too early says so in its log, and is asked again
-//! with patience. A line of a log counts when every further run says it, since
-//! processes race; everything else counts when one further run shows it.
+//! Where nothing but lines of a service's log differs, one counts that every
+//! run says, since processes race; all else counts when one further run shows
+//! any difference.
 
 use std::collections::BTreeSet;
 
@@ -20,25 +20,6 @@ use super::sit::{Sat, Sitting};
 /// Further runs of the candidate, to see whether a difference stays.
 const AGAIN: usize = 2;
 
-/// Of the starts that differ those in which the program was asked too early,
-/// and a schedule that gives them the time.
-pub(super) fn calmer(
-    schedule: &Schedule,
-    judged: &Sitting,
-    odd: &BTreeSet<usize>,
-) -> Option<(Schedule, BTreeSet<usize>)> {
-    let mut calmer = schedule.clone();
-    let mut early = BTreeSet::new();
-    for &number in odd {
-        let sat = judged.starts[number].as_ref();
-        if let Some(after) = sat.and_then(|sat| sat.early) {
-            calmer.starts[number].settle = after * 2;
-            early.insert(number);
-        }
-    }
-    (!early.is_empty()).then_some((calmer, early))
-}
-
 /// Takes out what does not stay. One in kind leaves a doubt all the same.
 pub(super) fn settle(
     schedule: &Schedule,
@@ -49,17 +30,12 @@ pub(super) fn settle(
     sit: impl Fn(&BTreeSet<usize>) -> Result<Sitting, ExamError>,
 ) -> Result<(), ExamError> {
     let oddities = |number: usize, sitting: &Sitting, held: &All| {
-        let sats = originals
-            .iter()
-            .filter_map(|sitting| sitting.starts[number].as_ref());
-        let sats: Vec<&Sat> = sats.collect();
-        let sat = sitting.starts[number].as_ref();
-        sat.map(|sat| Oddities::of(&schedule.starts[number], &sats, sat, &held[number]))
+        Oddities::of(schedule, originals, sitting, held, number)
     };
-    // Starts that may turn out not to differ, with the lines that stay so far.
-    let mut odd: Vec<(usize, Oddities)> = differing(found)
+    // Starts that may turn out not to differ.
+    let mut odd: Vec<(usize, Staying)> = differing(found)
         .into_iter()
-        .filter_map(|number| Some((number, oddities(number, judged, found)?)))
+        .map(|number| (number, Staying::of(oddities(number, judged, found))))
         .collect();
     for _ in 0..AGAIN {
         if odd.is_empty() {
@@ -68,61 +44,103 @@ pub(super) fn settle(
         let numbers = odd.iter().map(|(number, _)| *number).collect();
         let again = sit(&numbers)?;
         let held = hold_all(schedule, originals, &again);
-        odd.retain_mut(|(number, before)| {
-            let Some(now) = oddities(*number, &again, &held) else {
-                return false;
-            };
-            before.lines.retain(|line| now.lines.contains(line));
-            !now.has_others
-        });
+        odd.retain_mut(|(number, staying)| !staying.is_met_by(oddities(*number, &again, &held)));
     }
-    odd.retain(|(_, oddities)| oddities.lines.is_empty());
-    for (number, _) in odd {
-        for (held, question) in found[number]
-            .iter_mut()
-            .zip(&schedule.starts[number].questions)
-        {
-            if held.is_coarse() {
-                doubts.push(format!(
-                    "{} was answered differently once, and not again in {AGAIN} further runs",
-                    question.probe
-                ));
-            }
-            let passing = std::mem::take(&mut held.differences).into_iter();
-            held.noise.extend(passing.map(|difference| Noise {
-                part: difference.part,
-                varies: format!(
-                    "`{}` instead of `{}` in one run, and not in {AGAIN} further ones",
-                    difference.candidate, difference.original
-                ),
-            }));
-        }
+    for (number, _) in odd.into_iter().filter(|(_, staying)| staying.is_gone()) {
+        pass_over(&schedule.starts[number], &mut found[number], doubts);
     }
     Ok(())
 }
 
+/// What differed once is noise.
+fn pass_over(start: &Start, found: &mut [Answers], doubts: &mut Vec<String>) {
+    for (held, question) in found.iter_mut().zip(&start.questions) {
+        if held.is_coarse() {
+            doubts.push(format!(
+                "{} was answered differently once, and not again in {AGAIN} further runs",
+                question.probe
+            ));
+        }
+        let passing = std::mem::take(&mut held.differences).into_iter();
+        held.noise.extend(passing.map(|difference| Noise {
+            part: difference.part,
+            varies: format!(
+                "`{}` instead of `{}` in one run, and not in each of {AGAIN} further ones",
+                difference.candidate, difference.original
+            ),
+        }));
+    }
+}
+
+/// What of the differences of a start was in every run so far.
+struct Staying {
+    /// Of the first run, where these alone differed.
+    first: Option<Vec<String>>,
+    /// Of the further runs, once there was one.
+    further: Option<Vec<String>>,
+}
+
+impl Staying {
+    fn of(first: Oddities) -> Self {
+        Self {
+            first: (!first.has_others).then_some(first.lines),
+            further: None,
+        }
+    }
+
+    /// True where a further run shows that the images differ; else what stays
+    /// becomes less.
+    fn is_met_by(&mut self, again: Oddities) -> bool {
+        let differs = again.has_others || !again.lines.is_empty();
+        let Some(first) = self.first.as_mut().filter(|_| !again.has_others) else {
+            return differs;
+        };
+        let is_there = |line: &String| again.lines.iter().any(|other| noise::is_alike(line, other));
+        first.retain(is_there);
+        match &mut self.further {
+            Some(further) => further.retain(is_there),
+            None => self.further = Some(again.lines),
+        }
+        false
+    }
+
+    fn is_gone(&self) -> bool {
+        let is_empty = |lines: &Option<Vec<String>>| lines.as_ref().is_none_or(Vec::is_empty);
+        is_empty(&self.first) && is_empty(&self.further)
+    }
+}
+
 /// In what one run of a start differs.
-struct Oddities {
-    /// Lines of logs: question, part, and the line without its digits.
-    lines: BTreeSet<(usize, String, String)>,
+pub(super) struct Oddities {
+    /// Lines of the log.
+    lines: Vec<String>,
     /// Something else.
-    has_others: bool,
+    pub(super) has_others: bool,
 }
 
 impl Oddities {
-    fn of(start: &Start, originals: &[&Sat], sat: &Sat, held: &[Answers]) -> Self {
+    pub(super) fn of(
+        schedule: &Schedule,
+        originals: &[Sitting],
+        sitting: &Sitting,
+        held: &All,
+        number: usize,
+    ) -> Self {
         let mut all = Self {
-            lines: BTreeSet::new(),
+            lines: Vec::new(),
             has_others: false,
         };
-        for (number, answers) in held.iter().enumerate() {
+        let sats = originals.iter();
+        let sats: Vec<&Sat> = sats
+            .filter_map(|sitting| sitting.starts[number].as_ref())
+            .collect();
+        let sat = sitting.starts[number].as_ref();
+        for (question, answers) in held[number].iter().enumerate() {
+            let is_log = question == 0 && !schedule.starts[number].ends;
             for difference in &answers.differences {
-                let part = &difference.part;
-                match odd_lines(start, originals, sat, number, part) {
-                    Some(lines) => {
-                        let lines = lines.into_iter().map(|line| (number, part.clone(), line));
-                        all.lines.extend(lines);
-                    }
+                let lines = sat.filter(|_| is_log);
+                match lines.and_then(|sat| odd_lines(&sats, sat, &difference.part)) {
+                    Some(lines) => all.lines.extend(lines),
                     None => all.has_others = true,
                 }
             }
@@ -131,28 +149,25 @@ impl Oddities {
     }
 }
 
-/// The lines by which a log differs; none for what is no log.
-fn odd_lines(
-    start: &Start,
-    originals: &[&Sat],
-    sat: &Sat,
-    question: usize,
-    part: &str,
-) -> Option<BTreeSet<String>> {
-    let judged = log(start, sat, question, part)?;
-    let theirs = originals.iter();
-    let theirs: Vec<&Bytes> = theirs
-        .filter_map(|sat| log(start, sat, question, part))
-        .collect();
-    let lines = noise::odd_lines(&theirs, judged)?;
-    let without_digits = |line: &str| line.chars().filter(|c| !c.is_ascii_digit()).collect();
-    Some(lines.iter().map(|line| without_digits(line)).collect())
+/// The lines by which what a service says differs; none for what is no log, or
+/// differs otherwise.
+fn odd_lines(originals: &[&Sat], sat: &Sat, part: &str) -> Option<Vec<String>> {
+    let said = log(sat, part)?;
+    let shape = sat.replies.first()?.0.shape();
+    let is_alike = |other: &&&Sat| {
+        let first = other.replies.first();
+        first.is_some_and(|(reply, _)| reply.shape() == shape)
+    };
+    let alike = originals.iter().filter(is_alike);
+    let alike: Vec<&Bytes> = alike.filter_map(|sat| log(sat, part)).collect();
+    let lines = noise::odd_lines(&alike, said)?;
+    (!lines.is_empty()).then_some(lines)
 }
 
-fn log<'s>(start: &Start, sat: &'s Sat, question: usize, part: &str) -> Option<&'s Bytes> {
-    let (stdout, stderr) = sat.replies[question].0.output()?;
+fn log<'s>(sat: &'s Sat, part: &str) -> Option<&'s Bytes> {
+    let (stdout, stderr) = sat.replies.first()?.0.output()?;
     match part {
-        "stdout" if !start.ends => Some(stdout),
+        "stdout" => Some(stdout),
         "stderr" => Some(stderr),
         _ => None,
     }
@@ -235,9 +250,20 @@ mod tests {
         check([raced, good, good], false, false);
         check([raced, raced_otherwise, good], false, false);
         check([raced, raced_otherwise, raced], true, false);
-        check([raced, slow, slow], false, false);
+        check([raced, slow, good], false, false);
+        check([raced, slow, slow], true, false);
         check([broken, good, good], false, true);
         check([broken, good, broken], true, false);
         check([raced, broken, good], true, false);
+        // An identifier of letters and digits, another one each time.
+        let failed = [
+            ("at 3\nready\nerror a9f3: no such file x\n", 200),
+            ("at 3\nready\nerror 77bc: no such file x\n", 200),
+            ("at 3\nready\nerror 00fe: no such file x\n", 200),
+        ];
+        check(failed, true, false);
+        // What only the further runs say, and every one of them.
+        check([raced, failed[0], failed[1]], true, false);
+        check([broken, failed[0], good], true, false);
     }
 }

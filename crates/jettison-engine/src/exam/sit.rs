@@ -121,8 +121,8 @@ pub(super) fn sit(
         life.wait_for_ports(&start.ports, patience)?;
     }
     let ready = life.begin.elapsed();
-    if !start.settle.is_zero() {
-        life.wait_for_end(start.settle.min(patience))?;
+    if !start.pause.is_zero() {
+        life.wait_for_end(start.pause.min(patience))?;
     }
     let ended_by_itself = life.ended()?;
     let label = |question: &Question| format!("{}: {}", start.label, question.probe);

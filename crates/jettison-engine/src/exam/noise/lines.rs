@@ -99,8 +99,8 @@ impl<'t> Lines<'t> {
         })
     }
 
-    /// The lines that speak against a text.
-    pub(super) fn odd<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Odd<'a>> {
+    /// The first lines that speak against a text, as many as are asked for.
+    pub(super) fn odd<'a>(&'a self, text: &'a str, most: usize) -> Vec<Odd<'a>> {
         let mut odd = Vec::new();
         let said: BTreeSet<&str> = lines(text).collect();
         let mut met = vec![false; self.templates.len()];
@@ -117,6 +117,9 @@ impl<'t> Lines<'t> {
             }
             if !fits {
                 odd.push(Odd::Extra(line));
+                if odd.len() == most {
+                    return odd;
+                }
             }
         }
         let said_but_for_ids = without_ids_of(&said);
@@ -130,7 +133,8 @@ impl<'t> Lines<'t> {
         let unmet = always.filter(|(template, met)| template.lines.len() == self.runs && !**met);
         let unmet = unmet.filter_map(|(template, _)| template.lines.values().next());
         odd.extend(unmet.map(|line| Odd::Missing(line)));
-        odd.into_iter()
+        odd.truncate(most);
+        odd
     }
 
     /// How many lines vary, and two that are the same one.
@@ -276,6 +280,11 @@ fn words(line: &str) -> BTreeMap<&str, usize> {
     words
 }
 
+/// True for two lines that are rather the same one said twice.
+pub(in crate::exam) fn is_alike(one: &str, other: &str) -> bool {
+    one == other || alike(&words(one), &words(other)) >= ALIKE
+}
+
 /// The share of words that two lines have in common, from 0 to 1. Equal numbers
 /// (times, ports, counters) are chance more often than equal words.
 fn alike(left: &BTreeMap<&str, usize>, right: &BTreeMap<&str, usize>) -> f64 {
@@ -308,7 +317,7 @@ mod tests {
     #[track_caller]
     fn check(texts: &[&str], text: &str, expected: Option<Odd<'_>>) {
         let lines = Lines::learn(texts).expect("few lines");
-        assert_eq!(lines.odd(text).next(), expected);
+        assert_eq!(lines.odd(text, 1).pop(), expected);
     }
 
     #[test]

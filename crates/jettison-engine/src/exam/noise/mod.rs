@@ -6,9 +6,12 @@ mod lines;
 mod pattern;
 
 use super::reply::Bytes;
+pub(super) use lines::is_alike;
 use lines::{Lines, Odd};
 use pattern::Pattern;
 
+/// Odd lines of a log that are held against those of another run.
+const MOST_ODD: usize = 100;
 /// Bytes of a difference or an example that are shown.
 const SHOWN: usize = 200;
 
@@ -57,13 +60,14 @@ pub(super) fn hold(originals: &[&Bytes], candidate: &Bytes, reading: Reading) ->
 }
 
 /// The lines by which a log differs from what the original said; none where it
-/// cannot be held line by line.
+/// cannot be held line by line, or too many differ.
 pub(super) fn odd_lines(originals: &[&Bytes], candidate: &Bytes) -> Option<Vec<String>> {
     let texts: Option<Vec<&str>> = originals.iter().map(|bytes| bytes.text()).collect();
     let (texts, text) = (texts?, candidate.text()?);
     let lines = Lines::learn(&texts)?;
-    let odd = lines.odd(text);
-    Some(odd.map(|odd| odd.line().to_owned()).collect())
+    let odd = lines.odd(text, MOST_ODD);
+    let odd = (odd.len() < MOST_ODD).then_some(odd)?;
+    Some(odd.iter().map(|odd| odd.line().to_owned()).collect())
 }
 
 /// Holds a single value (a header) against what the original had.
@@ -104,7 +108,7 @@ fn text_finding(texts: &[&str], text: &str, reading: Reading, varies: bool) -> F
     let Some(lines) = Lines::learn(texts) else {
         return shape(texts, text);
     };
-    match lines.odd(text).next() {
+    match lines.odd(text, 1).pop() {
         None => {
             let (count, example) = lines.varying();
             Finding::Noise(match example {
