@@ -6,7 +6,8 @@
 //! nothing new comes ([`follow`]): libraries, commands, modules, companions,
 //! the rest of a language's package, siblings of files that were found by
 //! listing or by computed names. What no analysis can bound is kept whole, and
-//! said so ([`generous`]), and so is what was installed by name ([`requested`]). Nothing here runs anything or opens a file.
+//! said so ([`generous`]), and so is what was installed by name
+//! ([`requested`]). Nothing here runs anything or opens a file.
 
 mod alias;
 mod application;

@@ -2,8 +2,8 @@
 //! curl`, `apk add ffmpeg`. Nothing may lead to it, and a person will call it
 //! all the same; without a probe that says what is called, it stays.
 //!
-//! What builds or documents programs is left out, and so is what a base image
-//! asked for. Where a person says what is asked, a small tool stays without
+//! What builds or documents programs is left out, and so is what the lowest
+//! layer asked for. Where a person says what is asked, a small tool stays without
 //! what it depends on: whoever looks after a container may call it.
 
 use jettison_closure::scripts::any::{Language, language};

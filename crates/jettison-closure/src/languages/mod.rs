@@ -1,8 +1,9 @@
 //! Perl, Ruby, PHP, Java class paths, and smaller languages in [`rows`]: readers
-//! of the text, without a grammar. They see what is written out, with the usual ways to say "beside
-//! this file"; what is put together otherwise is taken as the directory it
-//! begins with. Comments at the start of a line do not count, those behind code
-//! and strings that look like code do: in doubt a thing is needed.
+//! of the text, without a grammar. They see what is written out, with the usual
+//! ways to say "beside this file"; what is put together otherwise is taken as
+//! the directory it begins with. Comments at the start of a line do not count,
+//! those behind code and strings that look like code do: in doubt a thing is
+//! needed.
 
 mod class;
 pub mod java;

@@ -219,7 +219,8 @@ impl Script<'_> {
             |known: &[&str], word: &[u8]| known.iter().any(|known| known.as_bytes() == word);
         let is_gap = |byte: &u8| byte.is_ascii_whitespace() || b"()[]{};,\"'".contains(byte);
         let words: Vec<&[u8]> = line.split(is_gap).filter(|word| !word.is_empty()).collect();
-        let mut is_run = row.pipes && line.contains(&b'|');
+        // A command may be put into a variable first.
+        let mut is_run = row.pipes;
         for (at, &word) in words.iter().enumerate() {
             let behind = words[at + 1..].iter().take(AHEAD);
             let mut behind = behind.filter(|word| !word.starts_with(b"-"));

@@ -163,11 +163,6 @@ fn special(reader: &mut Reader, base: &[u8], arguments: &[Vec<u8>]) {
                 reader.nested(|reader| line(reader, rest));
             }
         }
-        b"awk" | b"gawk" | b"mawk" | b"nawk" | b"original-awk" => {
-            for program in arguments {
-                quoted_commands(reader, program);
-            }
-        }
         b"start-stop-daemon" => {
             for options in [&["-x", "--exec"], &["-a", "--startas"]] {
                 if let Some(program) = after(options).and_then(<[_]>::first) {
@@ -198,17 +193,6 @@ fn special(reader: &mut Reader, base: &[u8], arguments: &[Vec<u8>]) {
             }
         }
         _ => {}
-    }
-}
-
-/// awk's `system("…")` and pipes: strings whose first word is a program.
-pub(crate) fn quoted_commands(reader: &mut Reader, program: &[u8]) {
-    let strings = program.split(|&byte| byte == b'"').skip(1).step_by(2);
-    for text in strings.take(1000) {
-        let first = text.trim_ascii().split(u8::is_ascii_whitespace).next();
-        if first.is_some_and(|word| reader.program(word).is_some()) {
-            reader.nested(|reader| shell::text(reader, text));
-        }
     }
 }
 

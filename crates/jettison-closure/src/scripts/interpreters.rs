@@ -245,7 +245,7 @@ fn row_line(reader: &mut Reader, arguments: &[Vec<u8>], row: &'static rows::Row)
         reader.name(name.as_bytes());
     }
     for word in arguments {
-        if word.contains(&b' ') {
+        if word.iter().any(|byte| b" ({\"".contains(byte)) {
             reader.nested(|reader| rows::read(reader, None, word, row));
         } else if let Some(path) = script(reader, word, Language::Row(row))
             && let Some(data) = content(reader, &path)

@@ -168,6 +168,14 @@ pub fn run(args: &RunArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure
 fn start(args: &RunArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
     let request = request(args)?;
     let context = settings::context(global, ui)?;
+    if let Some(file) = &args.trace {
+        // Before the program has run for nothing.
+        let parent = file.parent().filter(|parent| *parent != Path::new(""));
+        if parent.is_some_and(|parent| !parent.is_dir()) || file.is_dir() {
+            let problem = format!("--trace: {} cannot be a file", file.display());
+            return Err(Failure::new(problem));
+        }
+    }
     let prepared = prepare_run(&request, &context).map_err(failure)?;
     introduce(&prepared, &args.image, ui);
     let timeout = args.timeout.map(Duration::from_secs);
