@@ -229,11 +229,15 @@ impl<'a> Merger<'a> {
         let entry = index.bytes(record.path);
         let mut at = ROOT;
         let mut links = 0;
+        let names = |layer: u32, index: &LayerIndex, path: Span| {
+            let spans = components(index, path).into_iter();
+            spans.map(move |span| Name { layer, span })
+        };
         // The components that are still to go, the next one last.
-        let mut ahead: Vec<Span> = components(index, path);
-        while let Some(span) = ahead.pop() {
+        let mut ahead: Vec<Name> = names(own.layer, index, path).collect();
+        while let Some(name) = ahead.pop() {
             self.steps.take(1, entry)?;
-            let bytes = index.bytes(span);
+            let bytes = layers[name.layer as usize].bytes(name.span);
             if bytes == b".." {
                 at = own.graph.dentry(at).parent;
                 continue;
@@ -241,7 +245,7 @@ impl<'a> Merger<'a> {
             let found = own.graph.child(at, bytes, layers);
             let inode = found.map_or(NONE, |id| own.graph.dentry(id).inode);
             let Some(id) = found.filter(|_| inode != NONE) else {
-                at = self.imply(own, at, found, span, entry)?;
+                at = self.imply(own, at, found, name, entry)?;
                 continue;
             };
             match self.inodes.kind(inode, layers) {
@@ -252,11 +256,13 @@ impl<'a> Merger<'a> {
                         return Err(wrong(entry, "lies below a loop of symbolic links"));
                     }
                     self.steps.take(target.len, entry)?;
-                    // Own symlinks are entries of this layer, so of this index.
+                    // A hard link makes a lower layer's symlink one of this layer's.
+                    let owner = self.inodes.0[inode as usize].layer;
+                    let index = &layers[owner as usize];
                     if index.bytes(target).first() == Some(&b'/') {
                         at = ROOT;
                     }
-                    ahead.extend(components(index, target));
+                    ahead.extend(names(owner, index, target));
                 }
                 _ => return Err(wrong(entry, "lies below something that is not a directory")),
             }
@@ -269,7 +275,7 @@ impl<'a> Merger<'a> {
         own: &mut Own,
         parent: u32,
         whiteout: Option<u32>,
-        span: Span,
+        name: Name,
         entry: &[u8],
     ) -> Result<u32, Error> {
         self.implied += 1;
@@ -292,10 +298,6 @@ impl<'a> Merger<'a> {
         let inode = self.inodes.add(own.layer, NONE);
         self.inodes.link(inode);
         let id = whiteout.unwrap_or_else(|| {
-            let name = Name {
-                layer: own.layer,
-                span,
-            };
             own.graph
                 .add(parent, name, (own.layer, NONE), inode, self.layers)
         });

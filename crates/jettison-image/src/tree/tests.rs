@@ -156,6 +156,17 @@ fn whiteouts_never_hide_their_own_layer() {
 }
 
 #[test]
+fn a_layer_writes_through_a_hard_link_to_a_lower_layers_symlink() {
+    check(
+        &[
+            "d aaaaaaaaaaaaaaaa\nl s /aaaaaaaaaaaaaaaa",
+            "h b s\nf b/x 1",
+        ],
+        "/aaaaaaaaaaaaaaaa d @0\n/aaaaaaaaaaaaaaaa/x f1 @1\n/b -> /aaaaaaaaaaaaaaaa @1\n/s -> /aaaaaaaaaaaaaaaa again @0",
+    );
+}
+
+#[test]
 fn links() {
     check(
         &["f a 5\nh b a\nh c b"],
