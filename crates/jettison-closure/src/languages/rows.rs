@@ -225,10 +225,9 @@ impl Script<'_> {
             let behind = words[at + 1..].iter().take(AHEAD);
             let mut behind = behind.filter(|word| !word.starts_with(b"-"));
             if is_in(row.imports, word) {
-                behind
-                    .next()
-                    .into_iter()
-                    .for_each(|name| self.module(reader, name));
+                if let Some(name) = behind.next() {
+                    self.module(reader, name);
+                }
             } else if is_in(row.reads, word) {
                 let mut files = behind.filter(|word| word.iter().any(|byte| b"./".contains(byte)));
                 if let Some(file) = files.next() {
@@ -237,7 +236,9 @@ impl Script<'_> {
                 }
             } else if is_in(row.runs, word) || row.pipes && word == b"|" {
                 is_run = true;
-                behind.next().and_then(|command| reader.run(command));
+                if let Some(command) = behind.next() {
+                    reader.run(command);
+                }
             } else if word.starts_with(b"/") {
                 text::path(reader, &self.own, word);
             }

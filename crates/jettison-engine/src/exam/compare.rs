@@ -60,7 +60,11 @@ pub(super) fn compare(
     let mut found = hold_all(schedule, originals, &judged);
     let mut odd = differing(&found);
     // Whatever else differs than a log is not for having been asked too early.
-    odd.retain(|&number| !Oddities::of(schedule, originals, &judged, &found, number).has_others);
+    odd.retain(|&number| {
+        let is_early = |sat: &Sat| sat.early.is_some();
+        judged.starts[number].as_ref().is_some_and(is_early)
+            && !Oddities::of(schedule, originals, &judged, &found, number).has_others
+    });
     if let Some((calmer, early)) = calmer(schedule, &judged, &odd) {
         let again = examiner.sit_some(candidate, &calmer, Traced::No, |n| early.contains(&n))?;
         let again = again.starts.into_iter().enumerate();
