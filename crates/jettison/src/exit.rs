@@ -13,7 +13,7 @@ pub enum Exit {
     Findings,
     /// 2: could not run: usage, input, environment.
     CouldNotRun,
-    /// 3: no verdict either way.
+    /// 3: no verdict either way; nothing here contains a stranger's image.
     CouldNotTell,
     /// `run` alone: the code of the program that was run, or 125 when the
     /// program could not be started for a reason of our own, 126 when it
@@ -28,7 +28,7 @@ Exit codes:
   0  fine; an image that was judged is whole
   1  findings, a policy that is not met, answers that differ
   2  could not run: usage, input, environment
-  3  could not tell: no verdict either way
+  3  could not tell: no verdict either way; no sandbox for images of others
 `run` gives the program's own code, and 125 for failures of its own";
 
     fn code(self) -> u8 {

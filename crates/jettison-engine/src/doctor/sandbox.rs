@@ -35,10 +35,7 @@ fn tier(support: &TierSupport, best: Option<Tier>) -> Row {
         return match (best == Some(support.tier), contains) {
             (true, true) => row(State::Ok, "used"),
             (false, true) => row(State::Ok, "possible"),
-            (true, false) => row(
-                State::Limited,
-                "only programs just built here are run; images of others with `run --allow-chroot`",
-            ),
+            (true, false) => row(State::Limited, weak(support.tier)),
             (false, false) => row(State::Ok, "possible, used on demand only"),
         };
     };
@@ -51,6 +48,16 @@ fn tier(support: &TierSupport, best: Option<Tier>) -> Row {
     match &missing.hint {
         Some(hint) => found.hint(hint),
         None => found,
+    }
+}
+
+/// What a tier is good for that contains no strangers.
+fn weak(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Chroot => {
+            "only programs just built here are run; images of others with `run --allow-chroot`"
+        }
+        _ => "only programs just built here are run, and no images of others",
     }
 }
 

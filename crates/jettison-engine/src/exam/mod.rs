@@ -116,6 +116,17 @@ pub enum ExamError {
 }
 
 impl ExamError {
+    /// True where this machine contains nobody's program, so that nothing was
+    /// asked and nothing can be told.
+    pub fn is_for_want_of_a_sandbox(&self) -> bool {
+        let sandbox = match self {
+            Self::Uncontained(_) => return true,
+            Self::Prove(ProveError::Sandbox(error)) => error,
+            _ => return false,
+        };
+        matches!(sandbox, jettison_sandbox::Error::Unavailable { .. })
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -30,8 +30,13 @@ pub enum RunFailure {
     #[error("the image does not say which program to run")]
     NoProgram,
     /// There are no namespaces here.
-    #[error("no sandbox for other people's programs: only {0} is possible here")]
-    Uncontained(String),
+    #[error("no sandbox for other people's programs: {lacks}")]
+    Uncontained {
+        /// What the best of them lacks.
+        lacks: jettison_sandbox::Error,
+        /// Whether a copy and chroot would do.
+        chroot: bool,
+    },
     /// Something was asked for that needs the network it was not given.
     #[error("{0} needs a network of the program's own (--network private, with namespaces)")]
     NoNetwork(&'static str),
@@ -56,14 +61,6 @@ impl RunFailure {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Sandbox(error @ jettison_sandbox::Error::Unavailable { .. }) => {
-                return Some(match error.hint() {
-                    Some(hint) => format!("{hint}; or --allow-chroot for an image that you trust"),
-                    None => "`jettison doctor` says what this machine lacks; --allow-chroot does \
-                             without namespaces, for an image that you trust"
-                        .to_owned(),
-                });
-            }
             Self::Sandbox(error) => return error.hint(),
             Self::Prepare(error) => return error.hint(),
             Self::Foreign { platform, .. } if platform.os == "linux" => {
@@ -72,9 +69,13 @@ impl RunFailure {
             }
             Self::Foreign { .. } => "only images for linux can be run",
             Self::NoProgram => "say what to run, after `--`",
-            Self::Uncontained(_) => {
-                "`jettison doctor` says what this machine lacks; --allow-chroot does without \
-                 namespaces, for an image that you trust"
+            Self::Uncontained { lacks, chroot } => {
+                let ask = "`jettison doctor` says what this machine lacks".to_owned();
+                let hint = lacks.hint().unwrap_or(ask);
+                return Some(match chroot {
+                    true => format!("{hint}; or --allow-chroot for an image that you trust"),
+                    false => hint,
+                });
             }
             Self::NoNetwork(_) => "with --network host a server is reached without --port",
             Self::Port(error) => return error.hint(),
@@ -82,5 +83,37 @@ impl RunFailure {
             Self::Transport(_) => return None,
         };
         Some(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jettison_sandbox::{Error, Tier};
+
+    use super::RunFailure;
+
+    #[test]
+    fn chroot_is_recommended_where_it_is_possible() {
+        let check = |hint: Option<&str>, chroot: bool, expected: &str| {
+            let lacks = Error::Unavailable {
+                tier: Tier::SingleUser,
+                reason: "unshare: refused".to_owned(),
+                hint: hint.map(str::to_owned),
+            };
+            let failure = RunFailure::Uncontained { lacks, chroot };
+            assert_eq!(failure.hint().as_deref(), Some(expected));
+            assert_eq!(failure.exit_code(), 125);
+        };
+        check(
+            Some("sysctl x"),
+            true,
+            "sysctl x; or --allow-chroot for an image that you trust",
+        );
+        check(Some("sysctl x"), false, "sysctl x");
+        check(
+            None,
+            false,
+            "`jettison doctor` says what this machine lacks",
+        );
     }
 }

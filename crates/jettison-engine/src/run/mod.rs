@@ -12,7 +12,7 @@ use std::time::Duration;
 use jettison_image::{Digest, Platform, RunConfig};
 use jettison_plan::Trace;
 use jettison_sandbox::{
-    Container, ContainerSpec, Exit, LimitsBy, Options, Profile, Root, Sandbox, Stdio, Tier,
+    Container, ContainerSpec, Exit, LimitsBy, Options, Profile, Root, Sandbox, Stdio, Tier, survey,
 };
 
 pub use debug::DebugShell;
@@ -276,14 +276,24 @@ fn open_sandbox(request: &RunRequest, context: &Context) -> Result<Sandbox, RunF
         ..Options::default()
     };
     match Sandbox::open(&options) {
-        Ok(sandbox) if sandbox.tier().contains_strangers() => Ok(sandbox),
-        _ if request.allow_chroot => Ok(Sandbox::open(&Options {
+        Ok(sandbox) => Ok(sandbox),
+        Err(_) if request.allow_chroot => Ok(Sandbox::open(&Options {
             tier: Some(Tier::Chroot),
             ..options
         })?),
-        Ok(sandbox) => Err(RunFailure::Uncontained(sandbox.tier().to_string())),
-        Err(error) => Err(error.into()),
+        Err(lacks) => Err(RunFailure::Uncontained {
+            lacks,
+            chroot: chroot_is_possible(context),
+        }),
     }
+}
+
+fn chroot_is_possible(context: &Context) -> bool {
+    let tiers = context.scratch().map(|scratch| survey(&scratch));
+    let tiers = tiers.unwrap_or_default();
+    tiers
+        .iter()
+        .any(|support| support.tier == Tier::Chroot && support.missing.is_none())
 }
 
 #[cfg(test)]

@@ -185,7 +185,11 @@ pub fn failure(error: SlimError) -> Failure {
         SlimError::Transport(error) => copy::hint(error),
         other => other.hint(),
     };
-    let failure = Failure::new(error);
+    let exit = match &error {
+        SlimError::Exam(error) => verify::exit(error),
+        _ => Exit::CouldNotRun,
+    };
+    let failure = Failure::new(error).with_exit(exit);
     match hint {
         Some(hint) => failure.with_hint(hint),
         None => failure,

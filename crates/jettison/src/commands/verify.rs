@@ -115,9 +115,18 @@ pub fn request(args: &ExamArgs) -> Result<ExamRequest, Failure> {
 /// An examination that could not be held.
 pub fn failure(error: ExamError) -> Failure {
     let hint = error.hint();
-    let failure = Failure::new(error);
+    let exit = exit(&error);
+    let failure = Failure::new(error).with_exit(exit);
     match hint {
         Some(hint) => failure.with_hint(hint),
         None => failure,
+    }
+}
+
+/// Where nothing contains a stranger's program there is no verdict either way.
+pub fn exit(error: &ExamError) -> Exit {
+    match error.is_for_want_of_a_sandbox() {
+        true => Exit::CouldNotTell,
+        false => Exit::CouldNotRun,
     }
 }

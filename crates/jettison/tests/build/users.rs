@@ -177,6 +177,26 @@ fn where_nothing_contains_the_own_program_runs_unisolated_and_no_other() {
     let run = person.jettison(&FORBIDDEN, &["run", "oci-archive:app.tar"]);
     run.says(125, &["user namespace", "user.max_user_namespaces"]);
     assert_eq!(run.stdout, "");
+    // Who is not root has no chroot either: nobody recommends it.
+    assert!(!run.text().contains("--allow-chroot"), "{}", run.text());
+    let doctor = person.jettison(&FORBIDDEN, &["doctor"]);
+    doctor.says(0, &["no images of others"]);
+    assert!(
+        !doctor.text().contains("--allow-chroot"),
+        "{}",
+        doctor.text()
+    );
+    let image = "oci-archive:app.tar";
+    person
+        .jettison(&FORBIDDEN, &["slim", image, "-o", "oci-archive:small.tar"])
+        .says(3, &["user.max_user_namespaces"]);
+    person
+        .jettison(&FORBIDDEN, &["verify", image, image])
+        .says(3, &["user.max_user_namespaces"]);
+    // Nothing is judged here: the column of the start says why it is empty.
+    person
+        .jettison(&FORBIDDEN, &["compare", image, image])
+        .says(0, &["uncontained"]);
     // A companion is somebody else's, and its program is not judged without it.
     let service = ["--service", "db=oci-archive:app.tar"];
     person
