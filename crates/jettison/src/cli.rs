@@ -1,6 +1,9 @@
 //! The command line, in one definition: help, man pages and completions come
 //! from it.
 
+use std::ffi::OsString;
+use std::process::ExitCode;
+
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::bake::BakeArgs;
@@ -52,9 +55,31 @@ pub fn command() -> clap::Command {
     })
 }
 
-/// Reads the command line of this process; ends it for help and for mistakes.
-pub fn parse() -> Cli {
-    Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
+/// Reads a command line. Help, which is printed, and mistakes, which are
+/// told, come back as the code to end with.
+pub fn parse(words: &[OsString]) -> Result<Cli, ExitCode> {
+    let read = command()
+        .try_get_matches_from(words)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    read.map_err(|told| {
+        // Where nobody reads what is printed, the code still tells.
+        let _ = told.print();
+        exit(&told, words).into()
+    })
+}
+
+/// 0 for help; for a mistake 2, or 125 in a command line of `run`, as docker
+/// has it: the codes below are the program's.
+fn exit(told: &clap::Error, words: &[OsString]) -> Exit {
+    if !told.use_stderr() {
+        return Exit::Fine;
+    }
+    let lenient = command().ignore_errors(true).try_get_matches_from(words);
+    let is_run = lenient.is_ok_and(|matches| matches.subcommand_name() == Some("run"));
+    match is_run {
+        true => Exit::Program(125),
+        false => Exit::CouldNotRun,
+    }
 }
 
 /// Every deed.
@@ -74,4 +99,31 @@ pub enum Command {
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
     Reference(ReferenceArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::{command, exit};
+    use crate::exit::Exit;
+
+    #[test]
+    fn mistakes_of_run_end_as_dockers_do() {
+        let check = |line: &str, expected: Exit| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let told = command().try_get_matches_from(&words);
+            assert_eq!(exit(&told.expect_err(line), &words), expected, "{line}");
+        };
+        check("jettison run", Exit::Program(125));
+        check("jettison run --nothing box", Exit::Program(125));
+        check("jettison run box --network some", Exit::Program(125));
+        check("jettison --store run run", Exit::Program(125));
+        check("jettison run --help", Exit::Fine);
+        check("jettison --version", Exit::Fine);
+        check("jettison build run --nothing", Exit::CouldNotRun);
+        check("jettison --store run slim", Exit::CouldNotRun);
+        check("jettison", Exit::CouldNotRun);
+        check("jettison --nothing", Exit::CouldNotRun);
+    }
 }

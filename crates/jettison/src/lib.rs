@@ -33,7 +33,11 @@ pub fn command() -> clap::Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = cli::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    let cli = match cli::parse(&words) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let shown = match &cli.command {
         Command::Build(args) => args.dockerfile.progress,
         _ => ProgressMode::Auto,
