@@ -80,12 +80,6 @@ pub(crate) fn lay(
     if kept(Companion::Temporary) {
         add_tmp(&mut foundation.items);
     }
-    if kept(Companion::Terminfo) {
-        foundation.notes.push(
-            "the program may read /usr/share/terminfo, which no base has: bring what it needs with --include"
-                .to_owned(),
-        );
-    }
     let names: Vec<String> = composed
         .packages
         .iter()

@@ -39,7 +39,7 @@ pub use assemble::AssembleError;
 pub use compile::CompileError;
 pub use explain::{BaseOption, explain};
 pub use include::IncludeError;
-pub use parts::{BaseChoice, Decision};
+pub use parts::{BaseChoice, Decision, part_names};
 pub use sizes::{SizeRow, SizeTable};
 
 use layers::{Composed, compose};
@@ -95,15 +95,15 @@ pub struct BuildRequest {
 pub struct SettingsError {
     setting: &'static str,
     given: String,
-    expected: &'static str,
+    expected: String,
 }
 
 impl SettingsError {
-    fn new(setting: &'static str, given: &str, expected: &'static str) -> Self {
+    fn new(setting: &'static str, given: &str, expected: impl Into<String>) -> Self {
         Self {
             setting,
             given: given.to_owned(),
-            expected,
+            expected: expected.into(),
         }
     }
 }

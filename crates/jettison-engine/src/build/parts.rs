@@ -38,14 +38,27 @@ impl BaseChoice {
 pub struct Decision {
     /// What `--keep` and `--drop` call it.
     pub part: &'static str,
+    /// The program asks for it, whatever was chosen or said.
+    pub needed: bool,
     /// It is in the image.
     pub kept: bool,
     /// Why, or why not.
     pub reason: String,
 }
 
-/// Parts of a base that no companion of a program is.
+/// The part of a base that no companion of a program is.
 const NETBASE: &str = "netbase";
+
+/// What `--keep` and `--drop` may name, in the order of a report.
+pub fn part_names() -> Vec<&'static str> {
+    let companions = Companion::ALL.into_iter().filter(|part| is_offered(*part));
+    companions.map(Companion::name).chain([NETBASE]).collect()
+}
+
+/// No base has descriptions of terminals.
+fn is_offered(companion: Companion) -> bool {
+    companion != Companion::Terminfo
+}
 
 /// Decides about every part.
 pub(crate) fn decide(
@@ -56,46 +69,59 @@ pub(crate) fn decide(
 ) -> Result<Vec<Decision>, SettingsError> {
     let keep = names("--keep", keep)?;
     let drop = names("--drop", drop)?;
-    let mut decisions = Vec::new();
-    for need in needs {
-        let part = need.companion.name();
-        let asked = need.state == NeedState::Needed;
+    if let Some(both) = keep.iter().find(|part| drop.contains(part)) {
+        let problem = "something to drop: --keep names it too";
+        return Err(SettingsError::new("--drop", both, problem));
+    }
+    let offered = needs.iter().filter(|need| is_offered(need.companion));
+    let companions = offered.map(|need| {
+        let needed = need.state == NeedState::Needed;
+        (need.companion.name(), needed, need.reason.as_str())
+    });
+    let netbase = (NETBASE, false, "comes only with --keep netbase");
+    let decisions = companions.chain([netbase]).map(|(part, needed, why)| {
         let (kept, reason) = if drop.contains(&part) {
-            let warning = if asked {
-                format!(", although it {}", need.reason)
-            } else {
-                String::new()
+            let warning = match needed {
+                true => format!(", although it {why}"),
+                false => String::new(),
             };
             (false, format!("dropped as you said{warning}"))
         } else if keep.contains(&part) {
             (true, "kept as you said".to_owned())
         } else {
-            match base {
-                BaseChoice::Auto => (asked, need.reason.clone()),
-                BaseChoice::Static => (true, "part of the static base".to_owned()),
-                BaseChoice::Scratch if asked => (
-                    false,
-                    format!("scratch has nothing, although it {}", need.reason),
-                ),
-                BaseChoice::Scratch => (false, "scratch has nothing".to_owned()),
-                BaseChoice::Image(image) => (false, format!("left to {image}")),
-            }
+            by_base(base, needed, why)
         };
-        decisions.push(Decision { part, kept, reason });
+        Decision {
+            part,
+            needed,
+            kept,
+            reason,
+        }
+    });
+    Ok(decisions.collect())
+}
+
+/// What becomes of a part that nobody speaks of.
+fn by_base(base: &BaseChoice, needed: bool, why: &str) -> (bool, String) {
+    match base {
+        BaseChoice::Auto => (needed, why.to_owned()),
+        BaseChoice::Static => (true, "part of the static base".to_owned()),
+        BaseChoice::Scratch if needed => (false, format!("scratch has nothing, although it {why}")),
+        BaseChoice::Scratch => (false, "scratch has nothing".to_owned()),
+        BaseChoice::Image(image) => (false, format!("left to {image}")),
     }
-    if keep.contains(&NETBASE) || (*base == BaseChoice::Static && !drop.contains(&NETBASE)) {
-        let reason = if keep.contains(&NETBASE) {
-            "kept as you said"
-        } else {
-            "part of the static base"
-        };
-        decisions.push(Decision {
-            part: NETBASE,
-            kept: true,
-            reason: reason.to_owned(),
-        });
-    }
-    Ok(decisions)
+}
+
+/// What a person hears of a program that reads descriptions of terminals.
+pub(crate) fn terminfo_note(base: &BaseChoice, needs: &[Need]) -> Option<String> {
+    let asks =
+        |need: &Need| need.companion == Companion::Terminfo && need.state == NeedState::Needed;
+    let brings = matches!(base, BaseChoice::Image(_));
+    (!brings && needs.iter().any(asks)).then(|| {
+        "the program may read /usr/share/terminfo, which no base has: bring what it needs with \
+         --include"
+            .to_owned()
+    })
 }
 
 /// The parts as the packages know them.
@@ -118,25 +144,31 @@ pub(crate) fn selection(decisions: &[Decision], extra_cas: Vec<Bundle>) -> Selec
     }
 }
 
+/// A part by the name that we use; people call some otherwise who do not know
+/// the package.
+pub(crate) fn plain_name(word: &str) -> &str {
+    match word {
+        "mime-types" => "media-types",
+        "users" => "passwd",
+        "zoneinfo" => "tzdata",
+        "ca" | "certificates" => "ca-certificates",
+        other => other,
+    }
+}
+
 fn names(flag: &'static str, words: &[String]) -> Result<Vec<&'static str>, SettingsError> {
+    let all = part_names();
     let known = |word: &String| {
-        // What people call them who do not know the package.
-        let word = match word.as_str() {
-            "mime-types" => "media-types",
-            "users" => "passwd",
-            "zoneinfo" => "tzdata",
-            "ca" | "certificates" => "ca-certificates",
-            other => other,
-        };
-        if word == NETBASE {
-            return Ok(NETBASE);
-        }
-        Companion::from_name(word).map(Companion::name).ok_or_else(|| {
-            SettingsError::new(
-                flag,
-                word,
-                "one of ca-certificates, tzdata, media-types, os-release, passwd, nsswitch, tmp, netbase",
-            )
+        let wanted = plain_name(word);
+        let found = all.iter().find(|part| **part == wanted);
+        found.copied().ok_or_else(|| {
+            let aside = match wanted == Companion::Terminfo.name() {
+                true => {
+                    "; no base has /usr/share/terminfo: bring what the program reads with --include"
+                }
+                false => "",
+            };
+            SettingsError::new(flag, word, format!("one of {}{aside}", all.join(", ")))
         })
     };
     words.iter().map(known).collect()
@@ -190,6 +222,57 @@ mod tests {
             &["ca-certificates", "passwd", "netbase"],
         );
         check("alpine:3", &[], &[], &[]);
-        assert!(decide(&BaseChoice::Auto, &[], &["nonsense".into()], &[]).is_err());
+    }
+
+    #[test]
+    fn what_no_base_has_and_what_contradicts_itself_is_refused() {
+        #[track_caller]
+        fn check(keep: &str, drop: &str, expected: &str) {
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            let refused = decide(&BaseChoice::Auto, &[], &words(keep), &words(drop));
+            assert_eq!(refused.expect_err(keep).to_string(), expected);
+        }
+        let all =
+            "ca-certificates, tzdata, media-types, os-release, passwd, nsswitch, tmp, netbase";
+        check(
+            "nonsense",
+            "",
+            &format!("--keep: `nonsense` is not one of {all}"),
+        );
+        let terminfo =
+            "no base has /usr/share/terminfo: bring what the program reads with --include";
+        check(
+            "ncurses-base",
+            "",
+            &format!("--keep: `ncurses-base` is not one of {all}; {terminfo}"),
+        );
+        check(
+            "zoneinfo",
+            "tmp tzdata",
+            "--drop: `tzdata` is not something to drop: --keep names it too",
+        );
+    }
+
+    #[test]
+    fn the_table_has_the_parts_that_can_be_named() {
+        let needs: Vec<Need> = Companion::ALL
+            .into_iter()
+            .map(|companion| need(companion, NeedState::Needed))
+            .collect();
+        let decisions = decide(&BaseChoice::Scratch, &needs, &[], &[]).expect("nothing said");
+        let parts: Vec<&str> = decisions.iter().map(|decision| decision.part).collect();
+        assert_eq!(parts, part_names());
+        // Scratch brings nothing, and the need is told all the same.
+        assert!(
+            decisions
+                .iter()
+                .all(|d| !d.kept && d.needed == (d.part != NETBASE))
+        );
+        assert!(terminfo_note(&BaseChoice::Scratch, &needs).is_some());
+        assert!(terminfo_note(&BaseChoice::Image("x".to_owned()), &needs).is_none());
     }
 }

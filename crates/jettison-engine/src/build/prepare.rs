@@ -13,7 +13,7 @@ use jettison_recipes::{
 use super::compile::{Compiled, ask_toolchain, compile, explain_dynamic};
 use super::foundation::{Foundation, lay};
 use super::git::Checkout;
-use super::parts::{BaseChoice, Decision, decide};
+use super::parts::{BaseChoice, Decision, decide, terminfo_note};
 use super::settings::{Said, said};
 use super::source::HostSource;
 use super::workshop::{CARGO_HOME, Machine, Sandboxed, Workshop, in_sandbox};
@@ -64,7 +64,7 @@ pub(crate) fn prepare(request: &BuildRequest, context: &Context) -> Result<Prepa
         &said.settings.keep,
         &said.settings.drop,
     )?;
-    let foundation = lay(
+    let mut foundation = lay(
         &choice,
         &decisions,
         &said.settings,
@@ -72,6 +72,9 @@ pub(crate) fn prepare(request: &BuildRequest, context: &Context) -> Result<Prepa
         request,
         context,
     )?;
+    foundation
+        .notes
+        .extend(terminfo_note(&choice, &program_needs));
     Ok(Prepared {
         said,
         checkout,

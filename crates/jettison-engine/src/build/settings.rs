@@ -6,6 +6,7 @@ use std::path::Path;
 use jettison_plan::{Action, Expectation, HttpRequest, Probe, Scheme};
 use jettison_recipes::{ProbeTable, SETTINGS_FILE, ServiceTable, Settings};
 
+use super::parts::plain_name;
 use super::{BuildError, BuildRequest};
 use crate::files;
 use crate::surroundings::{Service, ServiceKind, Surroundings};
@@ -72,8 +73,16 @@ fn merge(file: Settings, flags: Settings) -> Settings {
     fn or<T>(below: Vec<T>, above: Vec<T>) -> Vec<T> {
         if above.is_empty() { below } else { above }
     }
+    /// A part of which the command line says the opposite is not the file's.
+    fn but(mut file: Vec<String>, opposite: &[String]) -> Vec<String> {
+        let said = |part: &String| opposite.iter().any(|o| plain_name(o) == plain_name(part));
+        file.retain(|part| !said(part));
+        file
+    }
     let mut env = file.env;
     env.extend(flags.env);
+    let keep = add(but(file.keep, &flags.drop), flags.keep.clone());
+    let drop = add(but(file.drop, &flags.keep), flags.drop);
     let mut labels = file.labels;
     labels.extend(flags.labels);
     Settings {
@@ -89,8 +98,8 @@ fn merge(file: Settings, flags: Settings) -> Settings {
         stop_signal: flags.stop_signal.or(file.stop_signal),
         healthcheck: flags.healthcheck.or(file.healthcheck),
         include: add(file.include, flags.include),
-        keep: add(file.keep, flags.keep),
-        drop: add(file.drop, flags.drop),
+        keep,
+        drop,
         base: flags.base.or(file.base),
         mirror: flags.mirror.or(file.mirror),
         keyring: flags.keyring.or(file.keyring),
@@ -174,6 +183,15 @@ mod tests {
         assert_eq!(merged.ports.len(), 1);
         assert_eq!(merged.env["B"], "2");
         assert_eq!(merged.base.as_deref(), Some("scratch"));
+    }
+
+    #[test]
+    fn the_command_line_takes_back_what_the_file_keeps_or_drops() {
+        let file = Settings::parse("keep = ['tzdata', 'tmp']\ndrop = ['passwd']\n");
+        let flags = Settings::parse("keep = ['users']\ndrop = ['zoneinfo']\n");
+        let merged = merge(file.expect("settings"), flags.expect("settings"));
+        assert_eq!(merged.keep, ["tmp", "users"]);
+        assert_eq!(merged.drop, ["zoneinfo"]);
     }
 
     #[test]

@@ -72,8 +72,8 @@ pub struct BuildArgs {
     pub base: Option<String>,
 
     /// Bring a part of the base that the program does not seem to need:
-    /// ca-certificates, tzdata, media-types, netbase, os-release, passwd,
-    /// nsswitch, tmp
+    /// ca-certificates, tzdata, media-types, os-release, passwd, nsswitch, tmp,
+    /// netbase
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     pub keep: Vec<String>,
 
@@ -348,5 +348,24 @@ impl From<LayerCompression> for Compression {
             LayerCompression::Zstd => Self::Zstd,
             LayerCompression::None => Self::None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+    use jettison_engine::build::part_names;
+
+    use super::BuildArgs;
+
+    #[test]
+    fn the_help_names_every_part() {
+        let command = BuildArgs::augment_args(Command::new("build"));
+        let keep = command.get_arguments().find(|arg| arg.get_id() == "keep");
+        let help = keep
+            .and_then(clap::Arg::get_help)
+            .expect("help")
+            .to_string();
+        assert!(help.ends_with(&part_names().join(", ")), "{help}");
     }
 }
