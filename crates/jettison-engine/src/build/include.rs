@@ -3,6 +3,7 @@
 //! and owners are root, so that a checkout's umask does not reach the image
 //! and the program cannot change its own files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -70,6 +71,51 @@ pub(crate) fn include(
     };
     walk.visit(&project.join(source), target)?;
     Ok(items)
+}
+
+/// Refuses what would lie where the program or something else that is included
+/// lies: neither is overwritten silently. Directories share their place.
+pub(crate) fn check_places(
+    included: &[(String, Vec<Item>)],
+    program: &ImagePath,
+) -> Result<(), IncludeError> {
+    let mut taken: BTreeMap<&ImagePath, (&str, bool)> = BTreeMap::new();
+    taken.insert(program, ("the program", false));
+    for (word, items) in included {
+        for item in items {
+            let path = &item.entry.path;
+            let is_directory = item.entry.kind == EntryKind::Directory;
+            match taken.get(path) {
+                Some((_, true)) if is_directory => {}
+                Some((owner, _)) => return Err(taken_by(word, path, owner)),
+                None => {
+                    taken.insert(path, (word, is_directory));
+                }
+            }
+        }
+    }
+    for (word, items) in included {
+        for item in items {
+            let above = std::iter::successors(item.entry.path.parent(), ImagePath::parent);
+            for path in above {
+                if let Some((owner, false)) = taken.get(&path) {
+                    return Err(taken_by(word, &path, owner));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn taken_by(word: &str, path: &ImagePath, owner: &str) -> IncludeError {
+    let owner = match owner {
+        "the program" => owner.to_owned(),
+        other => format!("--include {other}"),
+    };
+    IncludeError::Refused {
+        word: word.to_owned(),
+        problem: format!("{} is already that of {owner}", path.display()),
+    }
 }
 
 /// `templates/` stays `templates`; what is not below the project keeps its name.
@@ -167,7 +213,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    use super::{IncludeError, Item};
+    use super::{ImagePath, IncludeError, Item};
 
     fn include(
         word: &str,
@@ -232,5 +278,44 @@ mod tests {
                 .to_string();
             assert!(error.starts_with(&format!("--include {word}")), "{error}");
         }
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let project = tempfile::tempdir().expect("a directory");
+        let root = project.path();
+        fs::create_dir(root.join("web")).expect("a directory");
+        fs::write(root.join("web/a"), "a").expect("a file");
+        fs::write(root.join("ca.pem"), "b").expect("a file");
+        let check = |words: &[&str], expected: &str| {
+            let items = |word: &&str| (word.to_string(), include(word, root, "/").expect(word));
+            let included: Vec<_> = words.iter().map(items).collect();
+            let program = ImagePath::new("app").expect("a name");
+            let refused = super::check_places(&included, &program);
+            let found = refused.map_or_else(|error| error.to_string(), |()| String::new());
+            assert_eq!(found, expected, "{words:?}");
+        };
+        check(&["web", "ca.pem", "ca.pem:/web/ca"], "");
+        check(&["web", "web:/web/web"], "");
+        check(
+            &["ca.pem:/app"],
+            "--include ca.pem:/app: /app is already that of the program",
+        );
+        check(
+            &["web:/app"],
+            "--include web:/app: /app is already that of the program",
+        );
+        check(
+            &["ca.pem:/app/ca"],
+            "--include ca.pem:/app/ca: /app is already that of the program",
+        );
+        check(
+            &["web", "ca.pem:/web/a"],
+            "--include ca.pem:/web/a: /web/a is already that of --include web",
+        );
+        check(
+            &["web/a:/x/y", "ca.pem:/x"],
+            "--include web/a:/x/y: /x is already that of --include ca.pem:/x",
+        );
     }
 }

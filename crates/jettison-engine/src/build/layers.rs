@@ -128,22 +128,15 @@ fn strata(
             items: with_parents(foundation.items.clone(), &mut known),
         });
     }
-    let mut included = Vec::new();
-    let working_dir = said.settings.workdir.as_deref().unwrap_or("/");
-    for word in &said.settings.include {
-        included.extend(include::include(word, &request.project, working_dir)?);
-    }
+    let path = ImagePath::new(entrypoint).expect("a program's name has no `..`");
+    let included = included(request, said, &path)?;
     if !included.is_empty() {
-        let words: Vec<String> = said
-            .settings
-            .include
-            .iter()
-            .cloned()
-            .map(String::from)
-            .collect();
+        let words: Vec<&str> = included.iter().map(|(word, _)| word.as_str()).collect();
+        let created_by = format!("jettison: include {}", words.join(" "));
+        let items = included.into_iter().flat_map(|(_, items)| items).collect();
         strata.push(Stratum {
-            created_by: format!("jettison: include {}", words.join(" ")),
-            items: with_parents(included, &mut known),
+            created_by,
+            items: with_parents(items, &mut known),
         });
     }
     let size_bytes = std::fs::metadata(program)
@@ -152,7 +145,6 @@ fn strata(
             source,
         })?
         .len();
-    let path = ImagePath::new(entrypoint).expect("a program's name has no `..`");
     let content = Content::File(program.to_owned());
     let component = program_component(recipe);
     let program = Item::new(
@@ -169,6 +161,26 @@ fn strata(
         items: program,
     });
     Ok(strata)
+}
+
+/// What comes along beside the program: each word with its items.
+fn included(
+    request: &BuildRequest,
+    said: &Said,
+    program: &ImagePath,
+) -> Result<Vec<(String, Vec<Item>)>, BuildError> {
+    let working_dir = said.settings.workdir.as_deref().unwrap_or("/");
+    let mut included: Vec<(String, Vec<Item>)> = Vec::new();
+    for wanted in &said.settings.include {
+        let word = String::from(wanted.clone());
+        // What the file says may be said again.
+        if included.iter().all(|(known, _)| *known != word) {
+            let items = include::include(wanted, &request.project, working_dir)?;
+            included.push((word, items));
+        }
+    }
+    include::check_places(&included, program)?;
+    Ok(included)
 }
 
 /// The working directory, where nothing else brings it.
