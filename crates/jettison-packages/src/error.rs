@@ -11,10 +11,12 @@ use crate::release::VerifyError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No archive is known that could serve the suite.
-    #[error("no Debian archive is known{for_suite}", for_suite = .suite.as_ref().map_or(String::new(), |s| format!(" for {s}")))]
+    #[error("no Debian archive is known{}{}", for_suite(.suite.as_deref()), passed_over(.skipped))]
     NoMirror {
         /// The suite that was asked for.
         suite: Option<String>,
+        /// Sources of apt that were passed over, each with the reason, escaped.
+        skipped: Vec<String>,
     },
     /// A file of an archive could not be fetched.
     #[error("{location}")]
@@ -138,6 +140,22 @@ impl Error {
             source,
         }
     }
+}
+
+/// Sources that an error lists.
+const MOST_SKIPPED: usize = 6;
+
+fn for_suite(suite: Option<&str>) -> String {
+    suite.map_or(String::new(), |suite| format!(" for {suite}"))
+}
+
+fn passed_over(skipped: &[String]) -> String {
+    let shown = skipped.iter().take(MOST_SKIPPED);
+    let mut text: String = shown.map(|line| format!("; passed over {line}")).collect();
+    if skipped.len() > MOST_SKIPPED {
+        text += &format!("; and {} more", skipped.len() - MOST_SKIPPED);
+    }
+    text
 }
 
 fn similar_names(similar: &[String]) -> String {

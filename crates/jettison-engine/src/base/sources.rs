@@ -29,41 +29,54 @@ pub(super) fn archives(request: &BaseRequest) -> Result<Archives, BaseError> {
         None => {
             let sources = machine_sources(Path::new(APT));
             let suite = request.suite.as_deref();
-            let chosen = apt::choose(&sources.sources, suite, &request.architecture);
-            let mut archives = match (chosen, suite) {
-                (Err(Error::NoMirror { .. }), Some(suite)) => {
-                    beside(&sources, suite, &request.architecture)?
-                }
-                (chosen, _) => chosen?,
-            };
+            let mut archives = chosen(&sources, suite, &request.architecture)?;
             archives.notes.extend(sources.notes);
             Ok(archives)
         }
     }
 }
 
-/// Another release than the machine's, from where its own comes from.
-fn beside(sources: &Sources, suite: &str, architecture: &str) -> Result<Archives, Error> {
-    let none = || Error::NoMirror {
-        suite: Some(suite.to_owned()),
+/// The release among the machine's sources, else beside the machine's own.
+fn chosen(sources: &Sources, suite: Option<&str>, architecture: &str) -> Result<Archives, Error> {
+    let none = match apt::choose(&sources.sources, suite, architecture) {
+        Err(none @ Error::NoMirror { .. }) => none,
+        other => return other,
     };
-    let own = apt::choose(&sources.sources, None, architecture).map_err(|_| none())?;
+    match suite.and_then(|suite| beside(sources, suite, architecture)) {
+        Some(archives) => Ok(archives),
+        None => Err(with_notes(none, &sources.notes)),
+    }
+}
+
+/// What could not even be read was passed over too.
+fn with_notes(error: Error, notes: &[String]) -> Error {
+    match error {
+        Error::NoMirror { suite, mut skipped } => {
+            skipped.extend_from_slice(notes);
+            Error::NoMirror { suite, skipped }
+        }
+        other => other,
+    }
+}
+
+/// Another release than the machine's, from where its own comes from.
+fn beside(sources: &Sources, suite: &str, architecture: &str) -> Option<Archives> {
+    let own = apt::choose(&sources.sources, None, architecture).ok()?;
     let root = own
         .archives
         .iter()
         .flat_map(|archive| &archive.roots)
         .next();
-    let root = match root.ok_or_else(none)? {
+    let root = match root? {
         Location::Url(url) => url.clone(),
         Location::File(path) => format!("file:{}", path.display()),
     };
-    apt::from_mirror(&root, None, suite).map_err(|_| none())
+    apt::from_mirror(&root, None, suite).ok()
 }
 
 /// The archives that the machine itself takes packages of its release from.
 pub(crate) fn machine_archives(architecture: &str) -> Result<Archives, jettison_packages::Error> {
-    let sources = machine_sources(Path::new(APT));
-    apt::choose(&sources.sources, None, architecture)
+    chosen(&machine_sources(Path::new(APT)), None, architecture)
 }
 
 /// What is below `/etc/apt`; files that cannot be read are passed over, as
@@ -86,12 +99,13 @@ fn machine_sources(apt: &Path) -> Sources {
             sources.read(name, &String::from_utf8_lossy(&text));
         }
     }
+    sources.drop_keyless(|file| Path::new(file).exists());
     sources
 }
 
 #[cfg(test)]
 mod tests {
-    use super::machine_sources;
+    use super::{chosen, machine_sources};
 
     #[test]
     fn both_forms_are_read() {
@@ -113,5 +127,19 @@ mod tests {
         let sources = machine_sources(apt.path());
         let suites: Vec<&str> = sources.sources.iter().map(|s| s.suite.as_str()).collect();
         assert_eq!(suites, ["trixie", "trixie-updates"]);
+    }
+
+    #[test]
+    fn what_was_passed_over_is_said() {
+        let apt = tempfile::tempdir().expect("a directory");
+        let text = "deb [signed-by=/nonexistent/k.gpg] http://a/debian trixie main\n\
+                    deb http://b/debian trixie contrib\ndeb cdrom:[x]/ trixie main\n";
+        std::fs::write(apt.path().join("sources.list"), text).expect("a file");
+        let sources = machine_sources(apt.path());
+        let error = chosen(&sources, Some("trixie"), "amd64").expect_err("no source is left");
+        let expected = "no Debian archive is known for trixie; passed over http://b/debian trixie: it has no component main; \
+            passed over sources.list:3: `cdrom:` sources are not read; \
+            passed over http://a/debian trixie: its keyring /nonexistent/k.gpg is not there";
+        assert_eq!(error.to_string(), expected);
     }
 }

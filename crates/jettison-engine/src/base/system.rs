@@ -229,7 +229,10 @@ fn make(
         unpacked = Some(system::unpack(base, &reader.limits, open, &mut put));
         Ok(())
     })?;
-    let system = unpacked.unwrap_or(Err(Error::NoMirror { suite: None }))?;
+    let system = unpacked.unwrap_or(Err(Error::NoMirror {
+        suite: None,
+        skipped: Vec::new(),
+    }))?;
     let lower = NewLayer::from(&lower);
     item.say("what maintainer scripts would do");
     let files = LayerFiles::open(std::slice::from_ref(&lower), None, context)?;

@@ -3,10 +3,11 @@
 //!
 //! Vendor repositories also call their suites `bookworm` and their component
 //! `main`. The names of hosts say nothing (every company mirrors), so a source
-//! is taken for Debian's by what apt itself was told: keys named
-//! `debian-archive`, else a path that ends in `debian` or `debian-security`,
-//! else a companion suite (`…-updates`, `…-security`) on the same root. A wrong
-//! guess cannot hurt: its Release file does not verify.
+//! is taken for Debian's by what apt itself was told: Debian's own keyring,
+//! else a path that ends in `debian` or `debian-security`, else a companion
+//! suite (`…-updates`, `…-security`) on the same root. A keyring of somebody
+//! else's makes it doubtful and no more: companies sign their mirrors anew.
+//! A wrong guess cannot hurt: its Release file does not verify.
 
 use super::{SignedBy, Source};
 use crate::{Error, Location};
@@ -60,56 +61,45 @@ pub fn choose(
     suite: Option<&str>,
     architecture: &str,
 ) -> Result<Archives, Error> {
-    let mut rated: Vec<(Evidence, &str, Role, &Source)> = Vec::new();
+    let mut skipped = Vec::new();
+    let mut rated = Vec::new();
     for source in sources {
-        let serves = source.architectures.is_empty()
-            || source
-                .architectures
-                .iter()
-                .any(|served| served == architecture);
-        let Some((release, role)) = split_suite(&source.suite) else {
-            continue;
-        };
-        if serves
-            && source
-                .components
-                .iter()
-                .any(|component| component == "main")
-        {
-            rated.push((evidence(source, sources), release, role, source));
+        match rate(source, sources, architecture) {
+            Ok(known) => rated.push(known),
+            Err(why) => skipped.push(source.note(&why)),
         }
     }
-    let debian = |rated: &[(Evidence, &str, Role, &Source)]| {
-        rated
-            .iter()
-            .any(|(evidence, ..)| *evidence == Evidence::Debian)
-    };
-    // With a known Debian archive at hand the doubtful ones are vendors'.
-    let least = if debian(&rated) {
-        Evidence::Debian
-    } else {
-        Evidence::Unknown
-    };
-    rated.retain(|(evidence, ..)| *evidence >= least);
-    let suite = match suite {
-        Some(suite) => suite,
-        None => rated
-            .iter()
-            .find(|(_, _, role, _)| *role == Role::Main)
-            .map(|(_, release, ..)| *release)
-            .ok_or(Error::NoMirror { suite: None })?,
+    keep_surest(&mut rated, &mut skipped);
+    let is_main = |known: &&Rated<'_>| known.role == Role::Main;
+    let suite = match (suite, rated.iter().find(is_main)) {
+        (Some(suite), _) => suite,
+        (None, Some(main)) => main.release,
+        (None, None) => {
+            skipped.extend(rated.iter().map(|known| known.source.note(NOT_MAIN)));
+            return Err(Error::NoMirror {
+                suite: None,
+                skipped,
+            });
+        }
     };
 
     let mut archives: Vec<Archive> = Vec::new();
-    for (_, release, role, source) in rated {
-        if release != suite {
+    for Rated {
+        release,
+        role,
+        source,
+        ..
+    } in &rated
+    {
+        if *release != suite {
+            skipped.push(source.note("it is another release"));
             continue;
         }
-        match archives.iter_mut().find(|archive| archive.role == role) {
+        match archives.iter_mut().find(|archive| archive.role == *role) {
             Some(archive) if archive.roots.contains(&source.root) => {}
             Some(archive) => archive.roots.push(source.root.clone()),
             None => archives.push(Archive {
-                role,
+                role: *role,
                 roots: vec![source.root.clone()],
                 suite: source.suite.clone(),
                 required: true,
@@ -119,8 +109,11 @@ pub fn choose(
     }
     archives.sort_by_key(|archive| archive.role);
     if archives.first().map(|archive| archive.role) != Some(Role::Main) {
+        let of_suite = rated.iter().filter(|known| known.release == suite);
+        skipped.extend(of_suite.map(|known| known.source.note(NOT_MAIN)));
         return Err(Error::NoMirror {
             suite: Some(suite.to_owned()),
+            skipped,
         });
     }
     let mut notes = Vec::new();
@@ -197,36 +190,96 @@ pub fn from_mirror(mirror: &str, security: Option<&str>, suite: &str) -> Result<
     })
 }
 
+/// Why updates alone are not enough.
+const NOT_MAIN: &str = "it is not the release itself";
+
 /// How sure it is that a source is Debian's.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Evidence {
-    Vendor,
+    /// Nothing speaks for it, nothing against it.
     Unknown,
+    /// Its path or a companion suite says so, its keyring is another's.
+    Likely,
+    /// Its keyring says so; or its path or a companion, and no keyring is named.
     Debian,
 }
 
-fn evidence(source: &Source, all: &[Source]) -> Evidence {
-    if let Some(SignedBy::Files(files)) = &source.signed_by {
-        let debian = files.iter().any(|file| file.contains("debian-archive"));
-        return if debian {
-            Evidence::Debian
-        } else {
-            Evidence::Vendor
-        };
+/// A source that may be Debian's.
+struct Rated<'a> {
+    evidence: Evidence,
+    release: &'a str,
+    role: Role,
+    source: &'a Source,
+}
+
+/// Or why it is not.
+fn rate<'a>(source: &'a Source, all: &[Source], architecture: &str) -> Result<Rated<'a>, String> {
+    let served = &source.architectures;
+    if !served.is_empty() && !served.iter().any(|served| served == architecture) {
+        return Err(format!("it does not serve {architecture}"));
     }
-    if names_debian(&source.root) {
-        return Evidence::Debian;
+    let (release, role) = split_suite(&source.suite)
+        .ok_or("its suite is no release, nor a release's updates or security archive")?;
+    if !source.components.iter().any(|name| name == "main") {
+        return Err("it has no component main".to_owned());
     }
-    let companion = |other: &Source| {
+    Ok(Rated {
+        evidence: evidence(source, all)?,
+        release,
+        role,
+        source,
+    })
+}
+
+/// With a surer archive at hand the doubtful ones are vendors'. What counts is
+/// the release itself: its updates alone are of no use.
+fn keep_surest(rated: &mut Vec<Rated<'_>>, skipped: &mut Vec<String>) {
+    let mains = rated.iter().filter(|known| known.role == Role::Main);
+    let least = mains.map(|known| known.evidence).max();
+    rated.retain(|known| {
+        let keep = least.is_none_or(|least| known.evidence >= least);
+        if !keep {
+            let why = "another source is Debian's more surely";
+            skipped.push(known.source.note(why));
+        }
+        keep
+    });
+}
+
+fn evidence(source: &Source, all: &[Source]) -> Result<Evidence, String> {
+    let files = match &source.signed_by {
+        Some(SignedBy::Files(files)) => files.as_slice(),
+        _ => &[],
+    };
+    if files.iter().any(|file| is_debian_keyring(file)) {
+        return Ok(Evidence::Debian);
+    }
+    let looks = names_debian(&source.root) || has_companion(source, all);
+    match (looks, files) {
+        (true, []) => Ok(Evidence::Debian),
+        (true, _) => Ok(Evidence::Likely),
+        (false, []) => Ok(Evidence::Unknown),
+        (false, files) => Err(format!(
+            "its keyring {} is not Debian's, and neither its path nor another suite there says \
+             that it is a mirror of Debian",
+            files.join(", ")
+        )),
+    }
+}
+
+/// The names of the package debian-archive-keyring, less the keys that no
+/// archive signs with any more.
+fn is_debian_keyring(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.contains("debian-archive") && !name.contains("removed-keys")
+}
+
+fn has_companion(source: &Source, all: &[Source]) -> bool {
+    all.iter().any(|other| {
         let (a, b) = (split_suite(&source.suite), split_suite(&other.suite));
         other.root == source.root
             && matches!((a, b), (Some((a, x)), Some((b, y))) if a == b && x != y)
-    };
-    if all.iter().any(companion) {
-        Evidence::Debian
-    } else {
-        Evidence::Unknown
-    }
+    })
 }
 
 /// `…/debian`, `…/debian-security`, and snapshots (`…/debian/20250520T000000Z`).
@@ -355,20 +408,69 @@ mod tests {
     #[test]
     fn without_a_debian_archive() {
         check("", None, &["! no Debian archive is known"]);
+        let check = |list: &str, suite: Option<&str>, first: &str, passed_over: &[&str]| {
+            let lines: String = passed_over
+                .iter()
+                .map(|line| format!("; passed over {line}"))
+                .collect();
+            check(list, suite, &[&format!("! {first}{lines}")]);
+        };
         check(
-            "deb [signed-by=/k/v.gpg] https://v/debian bookworm main\n",
+            "deb [signed-by=/k/v.gpg] https://v/apt bookworm main\n",
             Some("bookworm"),
-            &["! no Debian archive is known for bookworm"],
+            "no Debian archive is known for bookworm",
+            &[
+                "https://v/apt bookworm: its keyring /k/v.gpg is not Debian's, and neither its path \
+               nor another suite there says that it is a mirror of Debian",
+            ],
         );
         check(
-            "deb [arch=arm64] https://v/debian bookworm main\n",
+            "deb [arch=arm64] https://v/debian bookworm main\n\
+             deb https://v/debian bookworm contrib\ndeb https://v/debian bookworm-backports main\n",
             None,
-            &["! no Debian archive is known"],
+            "no Debian archive is known",
+            &[
+                "https://v/debian bookworm: it does not serve amd64",
+                "https://v/debian bookworm: it has no component main",
+                "https://v/debian bookworm-backports: its suite is no release, nor a release's \
+                 updates or security archive",
+            ],
         );
         check(
-            "deb http://m/debian bookworm main\n",
+            "deb http://m/debian bookworm main\ndeb http://m/debian trixie-updates main\n",
             Some("trixie"),
-            &["! no Debian archive is known for trixie"],
+            "no Debian archive is known for trixie",
+            &[
+                "http://m/debian bookworm: it is another release",
+                "http://m/debian trixie-updates: it is not the release itself",
+            ],
+        );
+    }
+
+    #[test]
+    fn keyrings_of_companies_and_of_old() {
+        // A mirror that a company signed anew, among its other archives.
+        check(
+            "deb [signed-by=/k/company.gpg] https://m/debian bookworm main\n\
+             deb [signed-by=/k/company.gpg] https://m/debian-security bookworm-security main\n\
+             deb [signed-by=/k/company.gpg] https://m/tools bookworm main\n\
+             deb https://other/tools bookworm main\n",
+            None,
+            &[
+                "Main bookworm https://m/debian",
+                "Security bookworm-security https://m/debian-security",
+            ],
+        );
+        // Debian's own keyring is surer than a path, keys of old are nobody's.
+        let keys = "/usr/share/keyrings/debian-archive";
+        check(
+            &format!(
+                "deb [signed-by={keys}-removed-keys.gpg] http://old/debian bookworm main\n\
+                 deb [signed-by=/k/vendor.gpg] https://v/debian bookworm main\n\
+                 deb [signed-by={keys}-keyring.gpg] http://m/d bookworm main\n"
+            ),
+            None,
+            &["Main bookworm http://m/d"],
         );
     }
 

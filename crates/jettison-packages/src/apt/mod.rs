@@ -32,6 +32,13 @@ pub struct Source {
     pub trusted: bool,
 }
 
+impl Source {
+    /// The source and something about it, escaped.
+    fn note(&self, about: &str) -> String {
+        crate::error::escape(&format!("{} {}: {about}", self.root, self.suite))
+    }
+}
+
 /// Which keys a source is signed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignedBy {
@@ -91,6 +98,23 @@ impl Sources {
             .push(crate::error::escape(&format!("{file}:{line}: {problem}")));
     }
 
+    /// Passes over, with a note, sources whose keys are in files that are not
+    /// there: apt believes nothing of them either.
+    pub fn drop_keyless(&mut self, is_there: impl Fn(&str) -> bool) {
+        let Self { sources, notes } = self;
+        sources.retain(|source| {
+            let Some(SignedBy::Files(files)) = &source.signed_by else {
+                return true;
+            };
+            let found = files.iter().any(|file| is_there(file));
+            if !found {
+                let why = format!("its keyring {} is not there", files.join(", "));
+                notes.push(source.note(&why));
+            }
+            found
+        });
+    }
+
     /// Reads a file by its name's ending, as apt does: `.sources` is deb822,
     /// `.list` the one-line format, anything else is not read.
     pub fn read(&mut self, file_name: &str, text: &str) {
@@ -99,5 +123,25 @@ impl Sources {
         } else if file_name.ends_with(".list") {
             parse_list(file_name, text, self);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sources;
+
+    #[test]
+    fn sources_without_their_keys_are_passed_over() {
+        let mut found = Sources::default();
+        let text = "deb [signed-by=/k/a.gpg] http://a/d trixie main\n\
+                    deb [signed-by=/k/a.gpg,/k/b.gpg] http://b/d trixie main\n\
+                    deb [signed-by=ABCD] http://c/d trixie main\n\
+                    deb http://d/d trixie main\n";
+        found.read("x.list", text);
+        found.drop_keyless(|file| file == "/k/b.gpg");
+        let left: Vec<String> = found.sources.iter().map(|s| s.root.to_string()).collect();
+        assert_eq!(left, ["http://b/d", "http://c/d", "http://d/d"]);
+        let note = "http://a/d trixie: its keyring /k/a.gpg is not there";
+        assert_eq!(found.notes, [note]);
     }
 }

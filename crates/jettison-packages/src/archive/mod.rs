@@ -160,6 +160,7 @@ impl Reader<'_> {
         }
         Err(failure.unwrap_or(Error::NoMirror {
             suite: Some(self.archives.suite.clone()),
+            skipped: Vec::new(),
         }))
     }
 
@@ -211,6 +212,7 @@ impl Reader<'_> {
             Some(error) => Err(error),
             None => Err(Error::NoMirror {
                 suite: Some(archive.suite.clone()),
+                skipped: Vec::new(),
             }),
         }
     }
