@@ -102,12 +102,12 @@ impl Default for Lock {
 }
 
 impl Lock {
-    /// Reads a lock file.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = |problem: String| Error::malformed("jettison.lock", problem);
+    /// Reads a lock file; `name` is what errors call it.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        let wrong = |problem: String| Error::malformed(name, problem);
         if text.len() > LOCK_BYTES {
             return Err(Error::TooLarge {
-                what: "jettison.lock".into(),
+                what: crate::error::escape(name),
                 limit: LOCK_BYTES as u64,
             });
         }
@@ -187,7 +187,7 @@ mod tests {
         lock.set(base("trixie", "amd64", "1"));
         lock.set(base("trixie", "arm64", "2"));
         let text = lock.to_text().unwrap();
-        assert_eq!(Lock::parse(&text).unwrap(), lock);
+        assert_eq!(Lock::parse("x.lock", &text).unwrap(), lock);
         assert_eq!(lock.bases.len(), 2);
         assert_eq!(
             lock.base("trixie", "arm64").unwrap().packages[0].version,
@@ -213,7 +213,8 @@ mod tests {
             ("suite = ", "colour = 1\nsuite = "),
             ("[[base]]", "[base]"),
         ] {
-            assert!(Lock::parse(&text.replace(part, other)).is_err(), "{other}");
+            let error = Lock::parse("x.lock", &text.replace(part, other)).expect_err(other);
+            assert!(error.to_string().starts_with("x.lock: "), "{error}");
         }
     }
 }

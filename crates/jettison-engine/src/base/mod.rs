@@ -68,6 +68,15 @@ pub enum BaseError {
     /// The archive, a signature or a package is not right.
     #[error(transparent)]
     Packages(#[from] Error),
+    /// The mirror does not have what a lock pins.
+    #[error("what {} pins cannot be had", lock.display())]
+    Pinned {
+        /// The lock.
+        lock: PathBuf,
+        /// Which package, and why.
+        #[source]
+        source: Error,
+    },
     /// Keys are not usable.
     #[error("{}", path.as_ref().map_or("Debian's archive keys".into(), |path| path.display().to_string()))]
     Keyring {
@@ -113,6 +122,11 @@ impl BaseError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Packages(error) => error.hint().map(str::to_owned),
+            Self::Pinned { lock, .. } => Some(format!(
+                "the mirror has another file, or has it no more: name one that keeps old packages \
+                 with --mirror URL, or delete {} to pin anew",
+                lock.display()
+            )),
             _ => None,
         }
     }
@@ -152,7 +166,8 @@ pub fn compose_base(request: &BaseRequest, context: &Context) -> Result<Composed
         time,
         &reader.limits,
         |package| reader.open(package),
-    )?;
+    );
+    let base = base.map_err(|error| unavailable(error, request))?;
     drop(item);
     let used = request.selection.packages();
     let optional = request.selection.optional_packages();
@@ -169,6 +184,21 @@ pub fn compose_base(request: &BaseRequest, context: &Context) -> Result<Composed
         packages,
         notes,
     })
+}
+
+/// What a pinned package's failure means.
+fn unavailable(error: Error, request: &BaseRequest) -> BaseError {
+    let of_a_file = matches!(
+        error,
+        Error::Fetch { .. } | Error::Read { .. } | Error::Malformed { .. }
+    );
+    match &request.lock {
+        Some(lock) if of_a_file => BaseError::Pinned {
+            lock: lock.clone(),
+            source: error,
+        },
+        _ => error.into(),
+    }
 }
 
 /// The versions: from the lock, else as chosen a short while ago, else asked.
@@ -265,7 +295,7 @@ fn remembered(
     if !(0..FRESH_SECONDS).contains(&age) {
         return None;
     }
-    Lock::parse(lock)
+    Lock::parse(REMEMBERED, lock)
         .ok()?
         .base(&archives.suite, &request.architecture)
         .cloned()
@@ -325,7 +355,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, BaseError> {
 /// A lock that is not there yet is empty.
 fn read_lock(path: &Path) -> Result<Lock, BaseError> {
     match read(path) {
-        Ok(bytes) => Ok(Lock::parse(&String::from_utf8_lossy(&bytes))?),
+        Ok(bytes) => {
+            let name = path.display().to_string();
+            Ok(Lock::parse(&name, &String::from_utf8_lossy(&bytes))?)
+        }
         Err(BaseError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Ok(Lock::default())
         }
@@ -338,4 +371,40 @@ fn write_lock(path: &Path, lock: &Lock) -> Result<(), BaseError> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use jettison_packages::Error;
+
+    use super::{BaseError, BaseRequest, read_lock, unavailable};
+
+    #[test]
+    fn a_lock_that_is_none_is_named() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("l4.lock");
+        std::fs::write(&path, "garbage\n").expect("a file");
+        let error = read_lock(&path).expect_err("garbage").to_string();
+        assert!(error.contains("l4.lock: "), "{error}");
+        let missing = read_lock(&directory.path().join("new.lock"));
+        assert!(missing.expect("a new one").bases.is_empty());
+    }
+
+    #[test]
+    fn what_a_lock_pins_and_no_mirror_has_gets_a_hint() {
+        let wrong = || Error::Malformed {
+            what: "tzdata.deb".to_owned(),
+            problem: "the wrong hash".to_owned(),
+        };
+        let request = BaseRequest {
+            lock: Some("l4.lock".into()),
+            ..BaseRequest::default()
+        };
+        let error = unavailable(wrong(), &request);
+        assert_eq!(error.to_string(), "what l4.lock pins cannot be had");
+        let hint = error.hint().expect("a hint");
+        assert!(hint.contains("delete l4.lock to pin anew"), "{hint}");
+        let without = unavailable(wrong(), &BaseRequest::default());
+        assert!(matches!(without, BaseError::Packages(_)), "{without}");
+    }
 }

@@ -252,7 +252,7 @@ fn the_same_lock_gives_the_same_base() {
     let mut lock = Lock::default();
     lock.set(real.locked.clone());
     let text = lock.to_text().unwrap();
-    let locked = Lock::parse(&text).unwrap().bases.remove(0);
+    let locked = Lock::parse("x.lock", &text).unwrap().bases.remove(0);
     let keyring = Keyring::debian().unwrap();
     // A mirror without any index, and long after every date: files by their
     // recorded places alone.
