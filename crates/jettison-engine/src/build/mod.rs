@@ -189,6 +189,9 @@ pub enum BuildError {
         #[source]
         source: jettison_packages::Error,
     },
+    /// There is no upx.
+    #[error("upx is not on the PATH")]
+    NoUpx,
     /// upx failed.
     #[error("upx could not pack the program")]
     Upx(#[source] std::io::Error),
@@ -251,7 +254,7 @@ impl BuildError {
             Self::Prove(error) => error.hint(),
             Self::Dynamic(failure) => failure.hint.clone(),
             Self::Compose(error) => error.hint(),
-            Self::Upx(_) => Some("install upx, or leave --upx away".to_owned()),
+            Self::NoUpx | Self::Upx(_) => Some("install upx, or leave --upx away".to_owned()),
             _ => None,
         }
     }
@@ -261,6 +264,9 @@ impl BuildError {
 /// when this returns, whatever the verdict; naming and sending it is left to
 /// the caller, who has seen the verdict.
 pub fn build(request: &BuildRequest, context: &Context) -> Result<Built, BuildError> {
+    if request.upx && !upx::is_there(&request.environment) {
+        return Err(BuildError::NoUpx);
+    }
     let prepared = prepare(request, context)?;
     let mut notes = prepared.recipe.notes.clone();
     notes.extend(prepared.foundation.notes.iter().cloned());

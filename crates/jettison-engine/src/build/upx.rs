@@ -13,6 +13,14 @@ use super::prepare::Prepared;
 use super::sizes::SizeTable;
 use crate::prove::Proof;
 
+/// Whether there is one to be found: asked before anything is compiled.
+pub(crate) fn is_there(environment: &[(String, String)]) -> bool {
+    let path = environment.iter().find(|(name, _)| name == "PATH");
+    path.is_some_and(|(_, path)| {
+        std::env::split_paths(path).any(|directory| directory.join("upx").is_file())
+    })
+}
+
 /// Packs a copy of the program.
 pub(crate) fn pack(prepared: &Prepared) -> Result<PathBuf, BuildError> {
     let packed = prepared.program.with_extension("packed");
@@ -55,4 +63,20 @@ pub(crate) fn compare(
         .into_iter()
         .map(|line| format!("upx: {line}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_there;
+
+    #[test]
+    fn upx_is_looked_for_on_the_path() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = format!("/nonexistent:{}", directory.path().display());
+        let environment = vec![("PATH".to_owned(), path)];
+        assert!(!is_there(&environment));
+        std::fs::write(directory.path().join("upx"), "").expect("a file");
+        assert!(is_there(&environment));
+        assert!(!is_there(&[]));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::support::{Bench, have, output};
+use crate::support::{Bench, have, output, ran};
 
 /// The body of `main` between imports and the closing brace.
 fn program(imports: &[&str], body: &str) -> String {
@@ -325,4 +325,27 @@ fn what_cannot_be_included() {
     fs::rename(pipe, bench.project().join("data/pipe")).unwrap();
     refused(&bench, &["--include", "data"], &["pipe"]);
     refused(&bench, &["--include", "../outside"], &["outside"]);
+}
+
+#[test]
+fn upx_is_missed_before_anything_is_compiled() {
+    let bench = Bench::go("this is no program\n");
+    let mut command = bench.command();
+    command.args(["--upx"]).env("PATH", bench.path("nowhere"));
+    ran(&mut command).says(2, &["upx is not on the PATH", "install upx"]);
+}
+
+#[test]
+fn nothing_that_is_included_overwrites_the_program() {
+    if !have("go") {
+        return;
+    }
+    let bench = Bench::go(&program(&["fmt"], "fmt.Println(\"well\")"));
+    bench.write("ca.pem", "none");
+    let mut command = bench.command();
+    let refused = ran(command.args(["--include", "ca.pem:/app"]));
+    refused.says(
+        2,
+        &["--include ca.pem:/app: /app is already that of the program"],
+    );
 }
