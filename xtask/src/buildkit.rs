@@ -64,6 +64,17 @@ impl BuildKit {
         command
     }
 
+    /// The folder of its programs.
+    pub(crate) fn programs(&self) -> Option<PathBuf> {
+        self.control.parent().map(Path::to_owned)
+    }
+
+    /// Where tests find its client and its daemon.
+    pub(crate) fn show_to(&self, tests: &mut Command) {
+        tests.env("JETTISON_BUILDCTL", &self.control);
+        tests.env("BUILDKIT_HOST", &self.address);
+    }
+
     /// Forgets everything.
     pub(crate) fn prune(&self) -> Result<(), Problem> {
         let mut command = self.client();

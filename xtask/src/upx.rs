@@ -52,10 +52,3 @@ pub(crate) fn provide(folder: &Path) -> Result<PathBuf, String> {
     }
     Ok(bin)
 }
-
-/// PATH with the folder in front.
-pub(crate) fn path_with(folder: &Path) -> std::ffi::OsString {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
-    std::env::join_paths(folders).unwrap_or(path)
-}

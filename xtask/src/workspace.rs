@@ -67,3 +67,10 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file())
 }
+
+/// PATH with folders in front.
+pub(crate) fn path_with(folders: &[PathBuf]) -> std::ffi::OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all = folders.iter().cloned().chain(std::env::split_paths(&path));
+    std::env::join_paths(all).unwrap_or(path)
+}

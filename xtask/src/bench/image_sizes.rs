@@ -9,7 +9,7 @@ use super::layout::{self, Sizes};
 use super::measure;
 use super::record::Record;
 use super::{Context, Problem};
-use crate::upx;
+use crate::{upx, workspace};
 
 /// The Go service with what it needs, then with more; and a command-line program that needs nothing.
 pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
@@ -55,7 +55,12 @@ pub(crate) fn run(context: &Context) -> Result<Record, Problem> {
     );
     match upx::provide(&context.folder) {
         Ok(folder) => {
-            let sizes = build_with(context, &program, &["--upx"], &upx::path_with(&folder))?;
+            let sizes = build_with(
+                context,
+                &program,
+                &["--upx"],
+                &workspace::path_with(&[folder]),
+            )?;
             row(&mut record, "hello-go --upx", &sizes);
         }
         Err(reason) => record.without(format!("the row with --upx: {reason}")),

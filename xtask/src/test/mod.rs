@@ -1,8 +1,8 @@
 //! `cargo xtask test`: sees to what the tests need, runs them all, stops what it started, and says what it could not have.
 //!
 //! Tests learn of the services through the environment:
-//! `JETTISON_TEST_DOCKER_HOST` (`unix://…`), `JETTISON_TEST_REGISTRY` (`127.0.0.1:PORT`, plain HTTP) and
-//! `JETTISON_TEST_POSTGRES_BIN` (the folder of `initdb` and `pg_ctl`). Without a variable the service is not there, and the
+//! `JETTISON_TEST_DOCKER_HOST` (`unix://…`), `JETTISON_TEST_REGISTRY` (`127.0.0.1:PORT`, plain HTTP),
+//! `JETTISON_TEST_POSTGRES_BIN` (the folder of `initdb` and `pg_ctl`), `BUILDKIT_HOST` and `JETTISON_BUILDCTL`. Without a variable the service is not there, and the
 //! test prints `skipped: why`.
 
 pub(crate) mod docker;
@@ -20,6 +20,7 @@ use docker::Engine;
 use registry::Registry;
 use tally::Tally;
 
+use crate::buildkit::BuildKit;
 use crate::processes::{self, Foreground};
 use crate::{Problem, cases, conformance, guides, upx, workspace};
 
@@ -86,6 +87,7 @@ fn run_with_services(
         .tempdir_in("/var/tmp")?;
     let engine = had("docker engine", Engine::provide(folder.path()), without);
     let registry = had("registry", Registry::start(folder.path()), without);
+    let buildkit = had("BuildKit", BuildKit::start(folder.path()), without);
     processes::go_on()?;
 
     let mut command = workspace::cargo();
@@ -98,12 +100,18 @@ fn run_with_services(
         "JETTISON_TEST_DOCKER_HOST",
         "JETTISON_TEST_REGISTRY",
         "JETTISON_TEST_POSTGRES_BIN",
+        "BUILDKIT_HOST",
+        "JETTISON_BUILDCTL",
     ] {
         command.env_remove(variable);
     }
-    if let Some(folder) = had_program(upx::provide(folder.path()), without) {
-        command.env("PATH", upx::path_with(&folder));
+    let mut programs = Vec::new();
+    programs.extend(had_program(upx::provide(folder.path()), without));
+    if let Some(buildkit) = &buildkit {
+        buildkit.show_to(&mut command);
+        programs.extend(buildkit.programs());
     }
+    command.env("PATH", workspace::path_with(&programs));
     if let Some(engine) = &engine {
         command.env("JETTISON_TEST_DOCKER_HOST", &engine.host);
     }
@@ -127,7 +135,7 @@ fn run_with_services(
         }
     }
 
-    drop((engine, registry));
+    drop((engine, registry, buildkit));
     let path = folder.path().to_path_buf();
     if let Err(error) = folder.close() {
         println!("{} is left behind: {error}", path.display());

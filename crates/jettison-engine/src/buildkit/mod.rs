@@ -5,6 +5,7 @@
 //! Nothing is left behind but what BuildKit keeps for itself.
 
 mod command;
+mod handed;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -114,6 +115,15 @@ pub enum BuildKitError {
         #[source]
         source: io::Error,
     },
+    /// A named context cannot be handed over.
+    #[error("--build-context `{}`", escape(word))]
+    NamedContext {
+        /// As given.
+        word: String,
+        /// The cause.
+        #[source]
+        source: TransportError,
+    },
     /// What came out is no image.
     #[error("what BuildKit made cannot be read")]
     Result(#[source] TransportError),
@@ -148,8 +158,6 @@ fn escape_lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// The index of a layout lists a few images.
-const INDEX_BYTES: u64 = 1 << 20;
 /// What a builder may say before it is cut.
 const SAID_BYTES: u64 = 1 << 20;
 
@@ -165,9 +173,9 @@ pub fn build(
         .map_err(host("making a directory for the result"))?;
     let archive = scratch.path().join("image.tar");
     let id = scratch.path().join("id");
-    let contexts = request.contexts.iter().map(|word| with_digest(word));
+    let (folder, platform) = (scratch.path(), request.platform.as_ref());
     let request = &BuildKitRequest {
-        contexts: contexts.collect(),
+        contexts: handed::contexts(&request.contexts, platform, folder, context)?,
         ..request.clone()
     };
     let words = command::build(builder, request, &id);
@@ -200,28 +208,6 @@ pub fn build(
         ..opened.image
     };
     Ok((image, builder))
-}
-
-/// BuildKit wants the digest of an image in a layout. Where there is only one
-/// image, that is the one.
-fn with_digest(word: &str) -> String {
-    let layout = ["=oci-layout://", "=oci:"].iter().find_map(|kind| {
-        let (_, path) = word.split_once(kind)?;
-        (!path.contains(['@', ':'])).then_some(path)
-    });
-    let digest = layout.and_then(|layout| {
-        let index = File::open(Path::new(layout).join("index.json"));
-        let json = read_bounded(index.ok()?, INDEX_BYTES).ok()?;
-        let index: serde_json::Value = serde_json::from_slice(&json).ok()?;
-        match index["manifests"].as_array()?.as_slice() {
-            [only] => Some(only["digest"].as_str()?.to_owned()),
-            _ => None,
-        }
-    });
-    match digest {
-        Some(digest) => format!("{word}@{digest}"),
-        None => word.to_owned(),
-    }
 }
 
 /// The first builder that answers.

@@ -70,6 +70,8 @@ fn buildx_is_handed_everything_and_its_result_goes_on() {
             "--cache-to",
             "type=gha",
             "--pull",
+            "--build-context",
+            &format!("packed=oci-archive:{image}"),
             "-t",
             "made:1",
         ]);
@@ -88,7 +90,12 @@ fn buildx_is_handed_everything_and_its_result_goes_on() {
     ] {
         assert!(asked.contains(line), "no {line} in\n{asked}");
     }
-    assert!(asked.contains("@sha256:"), "the base's digest: {asked}");
+    for context in ["base=oci-layout://", "packed=oci-layout://"] {
+        let mut lines = asked.lines();
+        let line = lines.find(|line| line.starts_with(context));
+        let line = line.unwrap_or_else(|| panic!("no {context} in\n{asked}"));
+        assert!(line.contains("@sha256:"), "{line}");
+    }
 }
 
 #[test]
@@ -165,6 +172,42 @@ fn the_real_one() {
     // The embedded engine makes the same files, so the small images agree.
     let own = run(&[]);
     assert_eq!(own["is_slimmed"], true);
+}
+
+#[test]
+fn the_real_one_is_handed_what_only_jettison_reads() {
+    let Some(bench) = Bench::root() else { return };
+    let Ok(host) = std::env::var("BUILDKIT_HOST") else {
+        println!("skipped: BUILDKIT_HOST names no BuildKit");
+        return;
+    };
+    if !have("buildctl") {
+        return;
+    }
+    let packed = format!("packed=oci-archive:{}", archive(&bench, "oci"));
+    bench.dockerfile(
+        "FROM tools AS asked\n\
+         RUN dpkg-query -W -f '${Status}\\n' dash > /status\n\
+         FROM packed\n\
+         COPY --from=asked /status /\n\
+         CMD cat /made /status\n",
+    );
+    let tools = "tools=debian?packages=dpkg,dash,coreutils&variant=custom";
+    let contexts = ["--build-context", &packed, "--build-context", tools];
+    let build = |engine: &[&str]| {
+        let words = ["--no-slim", "-t", "made:1"];
+        ran(bench.command(engine).args(words).args(contexts))
+    };
+    let made = build(&["--engine", "buildkit", "--builder", &host]);
+    if made.code != Some(0) && made.text().contains("no Debian archive") {
+        println!("skipped: no archive of Debian packages can be reached");
+        return;
+    }
+    made.says(0, &[]);
+    let expected = "made\ninstall ok installed\n";
+    assert_eq!(bench.ran(&["run", "made:1"]).stdout, expected);
+    build(&[]).says(0, &[]);
+    assert_eq!(bench.ran(&["run", "made:1"]).stdout, expected);
 }
 
 #[test]
