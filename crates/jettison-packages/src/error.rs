@@ -122,6 +122,10 @@ impl Error {
             } => {
                 Some("if the archive is signed with keys of its own, name them with --keyring FILE")
             }
+            Self::Read { .. } => Some(
+                "a mirror that is being updated, or a proxy with an old copy, serves files that its \
+                 signed index does not list; try again later, or name another with --mirror URL",
+            ),
             _ => None,
         }
     }

@@ -65,6 +65,12 @@ const NEEDS: &[Need] = &[
         tests: "the Go service with a database; run with --service",
     },
     Need {
+        package: "openssh-server",
+        program: "sshd",
+        why: "git over ssh, and an agent's keys",
+        tests: "build --ssh",
+    },
+    Need {
         package: "uidmap",
         program: "newuidmap",
         why: "subordinate user ids",

@@ -235,6 +235,10 @@ impl DockerfileError {
                     "without --pull the local store and the Docker engine are asked first"
                         .to_owned(),
                 ),
+                StepError::Transport(error) => error.hint(),
+                StepError::Add(AddError::Git { what, .. }) => Some(format!(
+                    "git runs as you, with your keys and known hosts: git ls-remote {what}"
+                )),
                 StepError::Ignored { path, file } => {
                     let path = path.trim_start_matches('/');
                     Some(format!("add a line !{path} to {file}"))

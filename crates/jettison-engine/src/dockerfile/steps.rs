@@ -119,6 +119,7 @@ impl Builder<'_> {
         let request = AddRequest {
             copy: request,
             keep_git_dir: files.keep_git_dir,
+            agent: self.request.agents.get("default").cloned(),
             checksum: checksum.map(|word| word.value.clone()),
             unpack: files.unpack,
         };

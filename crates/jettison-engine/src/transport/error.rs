@@ -96,6 +96,26 @@ pub enum TransportError {
     },
 }
 
+impl TransportError {
+    /// What to do about it, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Nowhere { .. } => {
+                "`jettison store list` shows the store; a file or directory is named with its \
+                 kind, as in docker-archive:FILE, oci-archive:FILE or oci:DIR"
+                    .to_owned()
+            }
+            Self::Platform { found, .. } => format!("take it as it is: --platform {found}"),
+            Self::Select(_) => "say which image with --platform OS/ARCHITECTURE".to_owned(),
+            Self::Daemon(_) => {
+                "`jettison doctor` says which engine answers; DOCKER_HOST names another".to_owned()
+            }
+            Self::Base(error) => return error.hint(),
+            _ => return None,
+        })
+    }
+}
+
 impl From<BaseError> for TransportError {
     fn from(error: BaseError) -> Self {
         Self::Base(Box::new(error))

@@ -90,27 +90,10 @@ fn report(copied: &Copied, destination: &Location) -> String {
 
 /// An error of a transport with what to do about it.
 pub fn failure(error: TransportError) -> Failure {
-    let hint = hint(&error);
+    let hint = error.hint();
     let failure = Failure::new(error);
     match hint {
         Some(hint) => failure.with_hint(hint),
         None => failure,
     }
-}
-
-/// What to do about an error of a transport, where there is something.
-pub fn hint(error: &TransportError) -> Option<String> {
-    Some(match error {
-        TransportError::Nowhere { .. } => {
-            "`jettison store list` shows the store; a file or directory is named with its kind, \
-             as in oci-archive:FILE"
-                .to_owned()
-        }
-        TransportError::Platform { found, .. } => format!("take it as it is: --platform {found}"),
-        TransportError::Select(_) => "say which image with --platform OS/ARCHITECTURE".to_owned(),
-        TransportError::Daemon(_) => {
-            "`jettison doctor` says which engine answers; DOCKER_HOST names another".to_owned()
-        }
-        _ => return None,
-    })
 }

@@ -5,9 +5,10 @@ use std::num::NonZero;
 use clap::Args;
 use jettison_engine::inspect as engine;
 use jettison_engine::inspect::InspectOptions;
-use jettison_engine::transport::{Location, TransportError};
+use jettison_engine::transport::Location;
 use jettison_image::Platform;
 
+use super::copy;
 use super::shared::{Format, FormatArgs, GlobalArgs};
 use super::words::flag;
 use crate::exit::Exit;
@@ -50,7 +51,7 @@ const JSON_ROWS: usize = 100;
 
 /// Reads the image and reports.
 pub fn inspect(args: &InspectArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
-    let location = Location::parse(&args.image).map_err(|error| open_failure(error.into()))?;
+    let location = Location::parse(&args.image).map_err(|error| copy::failure(error.into()))?;
     let platform: Option<Platform> = args
         .platform
         .as_deref()
@@ -60,8 +61,8 @@ pub fn inspect(args: &InspectArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit,
     let transports = settings::context(global, ui)?.transports;
     let opened = transports
         .open(&location, platform.as_ref())
-        .map_err(open_failure)?;
-    transports.fetch(&opened).map_err(open_failure)?;
+        .map_err(copy::failure)?;
+    transports.fetch(&opened).map_err(copy::failure)?;
     let default = match args.format.format {
         Format::Text => ROWS,
         Format::Json => JSON_ROWS,
@@ -84,21 +85,4 @@ pub fn inspect(args: &InspectArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit,
         Format::Text => ui.answer(&report::inspect::text(&inspection, options.rows))?,
     }
     Ok(Exit::Fine)
-}
-
-fn open_failure(error: TransportError) -> Failure {
-    let hint = match &error {
-        TransportError::Nowhere { .. } => {
-            Some("an image in a file is named docker-archive:FILE, oci-archive:FILE or oci:DIR")
-        }
-        TransportError::Platform { .. } | TransportError::Select(_) => {
-            Some("say which image to take with --platform OS/ARCHITECTURE")
-        }
-        _ => None,
-    };
-    let failure = Failure::new(error);
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
 }

@@ -12,7 +12,6 @@ use jettison_engine::run::{
 use jettison_engine::transport::Location;
 
 use super::attach::{Attachment, Ended};
-use super::copy;
 use super::shared::{GlobalArgs, SurroundingsArgs};
 use super::words::{self, flag};
 use crate::exit::Exit;
@@ -293,7 +292,7 @@ fn explain(ended: &Ended, ui: &Ui) {
 fn failure(error: RunFailure) -> Failure {
     let exit = Exit::Program(error.exit_code());
     let hint = match &error {
-        RunFailure::Transport(error) => copy::hint(error),
+        RunFailure::Transport(error) => error.hint(),
         other => other.hint(),
     };
     let failure = Failure::new(error).with_exit(exit);

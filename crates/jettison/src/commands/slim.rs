@@ -9,7 +9,6 @@ use jettison_plan::{Grain, Plan, Verdict};
 use jettison_select::Wish;
 
 use super::build::LayerCompression;
-use super::copy;
 use super::delivery::{Delivery, DeliveryArgs, default_name};
 use super::shared::{ExamArgs, Format, FormatArgs, GlobalArgs};
 use super::verify;
@@ -182,7 +181,7 @@ fn slim_name(original: &Location) -> String {
 /// What a failure of the engine means for a person.
 pub fn failure(error: SlimError) -> Failure {
     let hint = match &error {
-        SlimError::Transport(error) => copy::hint(error),
+        SlimError::Transport(error) => error.hint(),
         other => other.hint(),
     };
     let exit = match &error {

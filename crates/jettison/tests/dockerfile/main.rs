@@ -21,6 +21,7 @@ mod killed;
 mod outputs;
 mod room;
 mod slimmed;
+mod ssh;
 mod steps;
 mod support;
 mod tidy;

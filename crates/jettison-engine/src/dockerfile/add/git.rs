@@ -5,9 +5,9 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use jettison_image::{Error, Limits, Node, Tree, escape};
+use jettison_image::{Error, Node, Tree, escape};
 
-use super::{AddError, scratch_directory};
+use super::{AddError, AddRequest, scratch_directory};
 use crate::dockerfile::FileSystem;
 use crate::dockerfile::context::Context;
 
@@ -95,22 +95,20 @@ impl Repository {
     /// Fetches the commit and reads its files.
     pub(super) fn check_out(
         &self,
-        keep_git_dir: Option<bool>,
-        checksum: Option<&[u8]>,
+        request: &AddRequest,
         scratch: &Path,
-        limits: &Limits,
     ) -> Result<Checkout, AddError> {
         let conflict = |problem: &str| AddError::Source {
             what: escape(&self.remote),
             problem: problem.to_owned(),
         };
-        let keep = match (self.keep_git_dir, keep_git_dir) {
+        let keep = match (self.keep_git_dir, request.keep_git_dir) {
             (Some(own), Some(flag)) if own != flag => {
                 return Err(conflict("inconsistent keep-git-dir configuration"));
             }
             (own, flag) => own.or(flag).unwrap_or(false),
         };
-        let checksum = checksum.map(String::from_utf8_lossy);
+        let checksum = request.checksum.as_deref().map(String::from_utf8_lossy);
         let checksum = match (&self.checksum, &checksum) {
             (Some(own), Some(flag)) if own != flag => {
                 return Err(conflict("two checksums that differ"));
@@ -121,6 +119,7 @@ impl Repository {
         let git = Git {
             directory: directory.path(),
             what: escape(&self.remote),
+            agent: request.agent.as_deref(),
         };
         git.run(&["init", "--quiet", "--template=", "."])?;
         git.run(&["remote", "add", "--", "origin", &self.remote])?;
@@ -160,7 +159,7 @@ impl Repository {
             }
         };
         // An ignore file of a repository is a file like any other.
-        let files = Context::open_all(&top, limits)?;
+        let files = Context::open_all(&top, &request.copy.limits)?;
         Ok(Checkout {
             files,
             _directory: directory,
@@ -222,12 +221,13 @@ impl Repository {
 struct Git<'g> {
     directory: &'g Path,
     what: String,
+    agent: Option<&'g Path>,
 }
 
 impl Git<'_> {
     fn run(&self, arguments: &[&str]) -> Result<String, AddError> {
-        let output = Command::new("git")
-            .arg("-C")
+        let mut git = Command::new("git");
+        git.arg("-C")
             .arg(self.directory)
             // Nothing of a repository is executed, and a submodule fetches from the network only.
             .args(["-c", "core.hooksPath=/dev/null"])
@@ -242,9 +242,15 @@ impl Git<'_> {
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")
             .env_remove("GIT_INDEX_FILE")
-            .stdin(Stdio::null())
-            .output();
-        let output = output.map_err(|source| match source.kind() {
+            .env("SSH_ASKPASS_REQUIRE", "never")
+            .stdin(Stdio::null());
+        if std::env::var_os("GIT_SSH_COMMAND").is_none() {
+            git.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
+        }
+        if let Some(agent) = self.agent {
+            git.env("SSH_AUTH_SOCK", agent);
+        }
+        let output = git.output().map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => AddError::NoGit {
                 what: self.what.clone(),
             },
@@ -256,13 +262,27 @@ impl Git<'_> {
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().rev().find(|line| !line.trim().is_empty());
         Err(AddError::Git {
             what: self.what.clone(),
             command: arguments.first().copied().unwrap_or_default().to_owned(),
-            said: escape(said.unwrap_or("it did not say why")),
+            said: escape(&last_words(&String::from_utf8_lossy(&output.stderr))),
         })
+    }
+}
+
+/// Why git failed: what it or ssh said last, without git's advice to look at
+/// the rights.
+fn last_words(said: &str) -> String {
+    let advice = ["Please make sure", "and the repository exists"];
+    let is_telling = |line: &&str| {
+        let line = line.trim();
+        !line.is_empty() && !advice.iter().any(|advice| line.starts_with(advice))
+    };
+    let mut lines: Vec<&str> = said.lines().filter(is_telling).collect();
+    let last = lines.split_off(lines.len().saturating_sub(2));
+    match last.is_empty() {
+        true => "it did not say why".to_owned(),
+        false => last.join("; "),
     }
 }
 

@@ -32,6 +32,8 @@ pub struct AddRequest {
     pub copy: CopyRequest,
     /// `--keep-git-dir`.
     pub keep_git_dir: Option<bool>,
+    /// The SSH agent that git asks, in place of the person's own.
+    pub agent: Option<PathBuf>,
     /// `--checksum`.
     pub checksum: Option<Vec<u8>>,
     /// `--unpack`: by default archives of the context are unpacked, those
@@ -85,12 +87,9 @@ pub fn fetch(
                 let known = Known { store, url: &url };
                 Remote::File(RemoteFile::fetch(http, &known, checksum, &scratch, limits)?)
             }
-            Source::Repository(repository) => Remote::Repository(repository.check_out(
-                request.keep_git_dir,
-                checksum,
-                &scratch,
-                &request.copy.limits,
-            )?),
+            Source::Repository(repository) => {
+                Remote::Repository(repository.check_out(request, &scratch)?)
+            }
         }))
     };
     let sources = request.copy.sources.iter().map(one);
