@@ -143,6 +143,18 @@ impl Graph {
         }
     }
 
+    /// The path of a name, without a leading slash.
+    pub(super) fn path(&self, mut id: u32, layers: &[Arc<LayerIndex>]) -> Vec<u8> {
+        let mut names = Vec::new();
+        while id != ROOT {
+            let dentry = self.dentry(id);
+            names.push(name_bytes(dentry.name, layers));
+            id = dentry.parent;
+        }
+        names.reverse();
+        names.join(&b'/')
+    }
+
     pub(super) fn dentry(&self, id: u32) -> &Dentry {
         &self.dentries[id as usize]
     }

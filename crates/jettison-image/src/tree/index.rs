@@ -5,9 +5,13 @@
 //! that needs it. PAX records are not held: whoever copies an entry reads it
 //! from the layer again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use hashbrown::HashTable;
 
 use crate::layer::Change;
 use crate::{Entry, EntryKind, Error, ImagePath, Limits, Metadata, Timestamp};
@@ -34,7 +38,9 @@ pub struct LayerIndex {
 #[derive(Debug)]
 pub struct LayerIndexBuilder {
     index: LayerIndex,
-    interned: HashMap<Attributes, u32>,
+    /// Places in the index's attributes, found by what stands there.
+    interned: HashTable<u32>,
+    hasher: RandomState,
     budget: Arc<Budget>,
 }
 
@@ -145,6 +151,18 @@ struct Attributes {
     xattrs: BTreeMap<Box<[u8]>, Box<[u8]>>,
 }
 
+impl Attributes {
+    /// What they take in memory, about.
+    fn held_bytes(&self) -> usize {
+        /// A node of a map has room for eleven.
+        const NODE_BYTES: usize = 400;
+        let values = self.xattrs.iter().map(|(k, v)| k.len() + v.len());
+        let nodes = self.xattrs.len().div_ceil(11) * NODE_BYTES;
+        let names = self.uname.len() + self.gname.len();
+        size_of::<Self>() + names + values.sum::<usize>() + nodes
+    }
+}
+
 impl Budget {
     /// The whole of the limits.
     pub fn new(limits: &Limits) -> Self {
@@ -207,7 +225,8 @@ impl LayerIndexBuilder {
     pub fn new(budget: Arc<Budget>) -> Self {
         Self {
             index: LayerIndex::default(),
-            interned: HashMap::new(),
+            interned: HashTable::new(),
+            hasher: RandomState::new(),
             budget,
         }
     }
@@ -298,20 +317,19 @@ impl LayerIndexBuilder {
             gname: metadata.gname.clone(),
             xattrs: metadata.xattrs.clone(),
         };
-        if let Some(&known) = self.interned.get(&attributes) {
-            return Ok(known);
+        let (hasher, known) = (&self.hasher, &mut self.index.attributes);
+        let hash = hasher.hash_one(&attributes);
+        let place = self
+            .interned
+            .find(hash, |&at| known[at as usize] == attributes);
+        if let Some(&place) = place {
+            return Ok(place);
         }
-        // Two copies, one in the map; the rest of the price is the record's own.
-        let xattrs: usize = attributes
-            .xattrs
-            .iter()
-            .map(|(k, v)| k.len() + v.len())
-            .sum();
-        let bytes = xattrs + attributes.uname.len() + attributes.gname.len();
-        self.budget.take_names(bytes.saturating_mul(2), what)?;
-        let next = self.index.attributes.len() as u32;
-        self.index.attributes.push(attributes.clone());
-        self.interned.insert(attributes, next);
+        self.budget.take_names(attributes.held_bytes(), what)?;
+        let next = known.len() as u32;
+        known.push(attributes);
+        let hash_of = |&at: &u32| hasher.hash_one(&known[at as usize]);
+        self.interned.insert_unique(hash, next, hash_of);
         Ok(next)
     }
 }

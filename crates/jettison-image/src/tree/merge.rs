@@ -36,6 +36,8 @@ pub(super) struct Merger<'a> {
     limits: &'a Limits,
     /// Directories that no entry names are bounded like entries.
     implied: u64,
+    /// Bytes of the paths where all entries came to lie, links followed.
+    path_bytes: u64,
     steps: Steps<'a>,
 }
 
@@ -69,6 +71,7 @@ impl<'a> Merger<'a> {
             shadow: Vec::new(),
             limits,
             implied: 0,
+            path_bytes: 0,
             steps,
         }
     }
@@ -85,7 +88,32 @@ impl<'a> Merger<'a> {
         for (number, record) in index.records().iter().enumerate() {
             self.place(&mut own, &index, number as u32, record)?;
         }
+        self.take_paths(&own)?;
         self.overlay(&own);
+        Ok(())
+    }
+
+    /// Bounds the paths of a layer's tree, which may be far longer than what
+    /// the entries write: a link leads deep down, or one entry implies hundreds
+    /// of directories. Whoever reads the tree may hold them all.
+    fn take_paths(&mut self, own: &Own) -> Result<(), Error> {
+        let dentries = &own.graph.dentries;
+        // A parent comes before its children.
+        let mut lengths: Vec<u64> = Vec::with_capacity(dentries.len());
+        for (id, dentry) in dentries.iter().enumerate() {
+            let above = lengths.get(dentry.parent as usize).copied();
+            let length = above.unwrap_or(0) + 1 + u64::from(dentry.name.span.len);
+            lengths.push(length);
+            self.path_bytes += length;
+            if self.path_bytes > self.limits.name_bytes {
+                return Err(Error::Limit {
+                    what: shown(&own.graph.path(id as u32, self.layers)),
+                    limit: self.limits.name_bytes,
+                    unit: "bytes of paths, links followed",
+                    flag: "name-bytes",
+                });
+            }
+        }
         Ok(())
     }
 

@@ -319,9 +319,10 @@ fn limits_hold() {
     let limits = Limits {
         entries: 3,
         path_depth: 2,
-        name_bytes: 20,
+        name_bytes: 1000,
         ..Limits::default()
     };
+    let long = "a".repeat(901);
     let error = |layers: &[&str]| merge(layers, &limits).unwrap_err().to_string();
     assert_eq!(
         error(&["f a 1\nf b 1", "f c 1\nf d 1"]),
@@ -331,8 +332,29 @@ fn limits_hold() {
         error(&["f a/b/c/d 1"]),
         "/a/b/c/d: more than 2 directories deep; raise it with --limit path-depth=N"
     );
+    // What an entry's owner and mode take counts as well.
     assert_eq!(
-        error(&["f aaaaaaaaaaaaaaaaaaaaa 1"]),
-        "/aaaaaaaaaaaaaaaaaaaaa: more than 20 bytes of names and attributes; raise it with --limit name-bytes=N"
+        error(&[&format!("f {long}/{long} 1")]),
+        format!(
+            "/{long}/{long}: more than 1000 bytes of names and attributes; raise it with --limit name-bytes=N"
+        )
     );
+    // Paths count where they lead to, through links and directories that no entry names.
+    for layer in [
+        format!("l s {long}\nf s/b 1"),
+        format!("f {long}/b 1\nf c 1"),
+    ] {
+        let limits = Limits {
+            entries: 30,
+            ..limits.clone()
+        };
+        let told = merge(&[&layer], &limits).unwrap_err().to_string();
+        let told = told.split_once(": ").map(|(_, problem)| problem);
+        assert_eq!(
+            told,
+            Some(
+                "more than 1000 bytes of paths, links followed; raise it with --limit name-bytes=N"
+            )
+        );
+    }
 }

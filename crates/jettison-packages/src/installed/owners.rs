@@ -70,11 +70,9 @@ pub(super) struct Owners {
 impl Owners {
     /// Distributes the tree's paths among packages and units.
     pub(super) fn build(files: &dyn Files, drafts: &mut [Draft]) -> (Self, Vec<Unit>) {
-        let (mut all, mut tree_directories) = (Vec::new(), HashSet::new());
+        let mut all = Vec::new();
         files.for_each_path(&mut |path, is_directory| {
-            if is_directory {
-                tree_directories.insert(path.clone());
-            } else {
+            if !is_directory {
                 all.push(path.clone());
             }
         });
@@ -98,7 +96,7 @@ impl Owners {
                 let Some(real) = real_path(files, &mut real_directories, path) else {
                     continue;
                 };
-                if tree_directories.contains(&real) {
+                if files.real_directory(&real).as_ref() == Some(&real) {
                     directories.push((real, index));
                 } else if !holds {
                     // The first to claim wins: the system's packages come

@@ -150,17 +150,22 @@ fn thousands_of_layers() {
 }
 
 /// A gzip layer of so many small files, made as it is packed.
-fn many_entries(count: u32) -> TestImage {
+fn many(count: u32, entry: impl Fn(u32) -> Vec<u8>) -> TestImage {
     let packed = GzEncoder::new(Vec::new(), Compression::fast());
     let mut tar = Sha256Writer::new(packed);
     for at in 0..count {
-        let name = format!("d{}/a-name-of-usual-length-{at}.py", at % 1000);
-        tar.write_all(&TarBlock::new(b'0', name, 0).bytes())
-            .unwrap();
+        tar.write_all(&entry(at)).unwrap();
     }
     tar.write_all(&[0; 1024]).unwrap();
     let (packed, diff_id, _) = tar.finish();
     TestImage::new().gzip_layer(packed.finish().unwrap(), diff_id)
+}
+
+fn many_entries(count: u32) -> TestImage {
+    many(count, |at| {
+        let name = format!("d{}/a-name-of-usual-length-{at}.py", at % 1000);
+        TarBlock::new(b'0', name, 0).bytes()
+    })
 }
 
 #[test]
@@ -182,6 +187,48 @@ fn a_million_entries() {
             "json",
         ])
         .fine();
+}
+
+/// Whatever it is that entries have many of, the bound on memory holds.
+#[test]
+fn much_beside_the_entries() {
+    let jettison = Jettison::new();
+    let owners = |at: u32| {
+        let block = TarBlock::new(b'0', format!("d{}/{at}", at % 1000), 0);
+        block.field(108, 8, format!("{at:07o}\0")).bytes()
+    };
+    let attributes = |at: u32| {
+        let value = at.to_string();
+        let mut bytes = TarBlock::pax(&[("SCHILY.xattr.user.a", value.as_bytes())]);
+        bytes.extend(TarBlock::new(b'0', value, 0).bytes());
+        bytes
+    };
+    let deep = |at: u32| {
+        let path = format!("{at}{}", "/a-directory-name".repeat(240));
+        let mut bytes = TarBlock::pax(&[("path", path.as_bytes())]);
+        bytes.extend(TarBlock::new(b'0', "x", 0).bytes());
+        bytes
+    };
+    let long = |at: u32| {
+        let path = format!("{at}{}", format!("/{}", "n".repeat(200)).repeat(15));
+        let mut bytes = TarBlock::pax(&[("path", path.as_bytes())]);
+        bytes.extend(TarBlock::new(b'0', "x", 0).bytes());
+        bytes
+    };
+    for (what, image) in [
+        ("owners", many(590_000, owners)),
+        ("attributes", many(590_000, attributes)),
+        ("depth", many(2_400, deep)),
+        ("length", many(40_000, long)),
+    ] {
+        let folder = jettison.home().join(what);
+        fs::create_dir(&folder).unwrap();
+        let place = format!("oci:{}", image.write_layout(&folder).display());
+        let ran = jettison.run(["inspect", &place]);
+        if ran.code != Some(0) {
+            assert!(ran.refused().contains("--limit name-bytes=N"), "{what}");
+        }
+    }
 }
 
 #[test]
