@@ -11,6 +11,9 @@ use crate::keeping::file_path;
 /// More bytes than a family brings unless something else asks for it.
 const MOST_BYTES: u64 = 64 << 20;
 
+/// More bytes than data of one purpose has.
+const MOST_DATA: u64 = 8 << 20;
+
 /// Directories of many kinds of things, where a neighbour says nothing.
 const GENERAL: [&str; 27] = [
     "",
@@ -66,7 +69,14 @@ pub(crate) fn apply(work: &mut Work<'_>) {
         if comes_whole || is_general(work, directory) || is_shared_library(file) {
             continue;
         }
-        if let Some(extension) = extension(file.name()) {
+        if is_shared_data(directory) && neighbours_bytes(work, directory) <= MOST_DATA {
+            siblings(
+                work,
+                directory,
+                None,
+                "holds data that a probe found by a computed name",
+            );
+        } else if let Some(extension) = extension(file.name()) {
             siblings(
                 work,
                 directory,
@@ -75,6 +85,22 @@ pub(crate) fn apply(work: &mut Work<'_>) {
             );
         }
     }
+}
+
+/// True for data that serves any machine (FHS 3.0, 4.11): it is of one purpose
+/// there, whatever its kind.
+fn is_shared_data(directory: Node<'_>) -> bool {
+    let path = directory.path();
+    let below = path.as_bytes().strip_prefix(b"usr/");
+    let below = below.map(|rest| rest.strip_prefix(b"local/").unwrap_or(rest));
+    below.is_some_and(|rest| rest.starts_with(b"share/"))
+}
+
+/// What the other files of a directory would bring.
+fn neighbours_bytes(work: &Work<'_>, directory: Node<'_>) -> u64 {
+    let files = directory.children().filter(|node| node.is_file());
+    let missing = files.filter(|&node| !work.keeping.has(node));
+    missing.map(|node| node.size_bytes()).sum()
 }
 
 /// Keeps the regular files of a directory, or those of one extension.

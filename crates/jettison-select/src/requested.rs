@@ -8,7 +8,7 @@
 
 use jettison_closure::scripts::any::{Language, language};
 use jettison_image::Node;
-use jettison_packages::installed::Package;
+use jettison_packages::installed::{Installed, Package};
 use jettison_plan::{Reason, ReasonKind};
 
 use crate::follow::Work;
@@ -32,6 +32,8 @@ const SECTIONS: [&str; 13] = [
     "rust",
     "introspection",
 ];
+/// Those of libraries, which programs bring along.
+const LIBRARIES: [&str; 2] = ["libs", "oldlibs"];
 /// Sections that do so too, programs aside that somebody asked for.
 const MIXED: [&str; 3] = ["editors", "perl", "vcs"];
 /// Where commands are looked for.
@@ -108,6 +110,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     // What a runtime's image brought serves whoever builds on it.
     let runtime = Runtimes::of(work.facts.tree).last_layer();
     let is_own = |package: &Package| layer(package) > runtime;
+    let is_alone = |index: usize| is_library_alone(installed, index);
     let has_shell = has_shell(work);
     let is_asked_for = |&index: &usize| {
         let package = &installed.packages[index];
@@ -120,6 +123,7 @@ pub(crate) fn apply(work: &mut Work<'_>) {
     let (wanted, for_building): (Vec<usize>, Vec<usize>) = asked_for.partition(|&index| {
         let package = &installed.packages[index];
         is_for_running(package, has_shell && is_own(package))
+            || !work.facts.is_told && is_own(package) && is_alone(index)
     });
     if !work.facts.is_told {
         let has_commands = |&index: &usize| {
@@ -212,6 +216,19 @@ fn bytes(work: &Work<'_>, index: usize) -> u64 {
     let missing =
         nodes.filter(|&node| !work.keeping.has(node) && spare::class(work, node).is_none());
     missing.map(|node| node.size_bytes()).sum()
+}
+
+/// True for a library that nothing installed depends on but what builds: whoever
+/// asked for it by name has a program that opens it by a computed name.
+fn is_library_alone(installed: &Installed, index: usize) -> bool {
+    let is_library = |package: &Package| LIBRARIES.contains(&section(package));
+    let depends = |other: &usize| installed.dependencies(*other).contains(&index);
+    let mut dependents = (0..installed.packages.len()).filter(depends);
+    is_library(&installed.packages[index])
+        && dependents.all(|other| {
+            let other = &installed.packages[other];
+            SECTIONS.contains(&section(other)) && !is_library(other)
+        })
 }
 
 /// False for what builds, documents or manages.

@@ -210,6 +210,38 @@ fn what_a_probe_touched_stays_with_the_way_to_it() {
     );
 }
 
+/// Data that serves any machine is of one purpose in a directory: templates of
+/// many formats bear many endings.
+#[test]
+fn data_of_one_purpose_stays_together() {
+    let large = " ".repeat(9 << 20);
+    let files = [
+        SYSTEM,
+        &[
+            ("usr/share/convert/templates/default.html", "h"),
+            ("usr/share/convert/templates/default.epub", "e"),
+            ("usr/share/other/a.tab", "a"),
+            ("usr/share/other/b.tab", "b"),
+            ("usr/share/other/c.dat", &large),
+        ],
+    ]
+    .concat();
+    let plan = Case {
+        files: &files,
+        argv: &["/usr/bin/vi"],
+        traces: &[
+            ("usr/share/convert/templates/default.html", Touch::OPENED),
+            ("usr/share/other/a.tab", Touch::OPENED),
+        ],
+        is_told: true,
+        ..Case::default()
+    }
+    .plan();
+    kept(&plan, "usr/share/convert/templates/default.epub");
+    kept(&plan, "usr/share/other/b.tab");
+    went(&plan, "usr/share/other/c.dat");
+}
+
 #[test]
 fn a_person_has_the_last_word() {
     let case = Case {
@@ -264,6 +296,9 @@ fn what_was_installed_by_name_stays() {
             "Package: base-files\nStatus: install ok installed\nVersion: 12\nSection: admin\n\n\
              Package: curl\nStatus: install ok installed\nVersion: 7\nSection: web\nDepends: libcurl4\n\n\
              Package: libcurl4\nStatus: install ok installed\nVersion: 7\nSection: libs\n\n\
+             Package: libpango\nStatus: install ok installed\nVersion: 1\nSection: libs\nDepends: libharfbuzz\n\n\
+             Package: libharfbuzz\nStatus: install ok installed\nVersion: 1\nSection: libs\n\n\
+             Package: libpango-dev\nStatus: install ok installed\nVersion: 1\nSection: libdevel\nDepends: libpango\n\n\
              Package: gcc\nStatus: install ok installed\nVersion: 12\nSection: devel\n\n\
              Package: ftp\nStatus: install ok installed\nVersion: 1\nSection: net\n",
         ),
@@ -273,6 +308,21 @@ fn what_was_installed_by_name_stays() {
         ),
         ("var/lib/dpkg/info/curl.list", "/usr/bin/curl\n"),
         ("var/lib/dpkg/info/libcurl4.list", "/usr/lib/libcurl.so.4\n"),
+        (
+            "var/lib/dpkg/info/libpango.list",
+            "/usr/lib/libpango.so.0\n",
+        ),
+        (
+            "var/lib/dpkg/info/libharfbuzz.list",
+            "/usr/lib/libharfbuzz.so.0\n",
+        ),
+        (
+            "var/lib/dpkg/info/libpango-dev.list",
+            "/usr/include/pango.h\n",
+        ),
+        ("usr/lib/libpango.so.0", "\x7fELF"),
+        ("usr/lib/libharfbuzz.so.0", "\x7fELF"),
+        ("usr/include/pango.h", ""),
         ("var/lib/dpkg/info/gcc.list", "/usr/bin/gcc\n"),
         ("var/lib/dpkg/info/ftp.list", "/usr/bin/ftp\n"),
         ("usr/bin/curl", "\x7fELF"),
@@ -298,6 +348,10 @@ fn what_was_installed_by_name_stays() {
     let plan = case(false, ABOVE).plan();
     assert_eq!(kept(&plan, "usr/bin/curl"), ReasonKind::Package);
     kept(&plan, "usr/lib/libcurl.so.4");
+    // A library that nothing but what builds depends on is opened by somebody.
+    kept(&plan, "usr/lib/libpango.so.0");
+    kept(&plan, "usr/lib/libharfbuzz.so.0");
+    went(&plan, "usr/include/pango.h");
     went(&plan, "usr/bin/gcc");
     went(&plan, "usr/bin/ftp");
     // Where somebody says what is asked, only what is small, and no more than itself.

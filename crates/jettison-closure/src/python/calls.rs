@@ -107,6 +107,10 @@ impl Finder<'_, '_> {
             "CDLL" | "PyDLL" | "LoadLibrary" | "find_library" | "dlopen" => {
                 if let Some(text) = arguments.first().and_then(|first| self.values.of(first)) {
                     self.library(&text, name == "find_library");
+                    // cffi looks a short name up where it is no file's name.
+                    if name == "dlopen" && !text.starts_with(b"lib") {
+                        self.library(&text, true);
+                    }
                 }
             }
             "open" | "read_text" | "read_bytes" | "get_data" | "joinpath" | "FileSystemLoader"
@@ -220,7 +224,7 @@ impl Finder<'_, '_> {
     }
 
     /// A shared library by the name that is given to `dlopen`.
-    fn library(&mut self, name: &[u8], is_short: bool) {
+    pub(super) fn library(&mut self, name: &[u8], is_short: bool) {
         const DIRECTORIES: &[&str] = &["lib", "usr/lib", "usr/local/lib", "lib64", "usr/lib64"];
         if name.is_empty() || pattern::is_pattern(name) {
             return;

@@ -158,6 +158,11 @@ impl<'r, 'w> Finder<'r, 'w> {
             self.path(text, true);
             return;
         }
+        // However it comes to ctypes or cffi, it is for nothing else.
+        if is_library(text) {
+            self.library(text, false);
+            return;
+        }
         if text.len() > 200 || !(self.by_name || self.is_application) || !is_dotted(text) {
             return;
         }
@@ -384,4 +389,11 @@ fn is_dotted(text: &[u8]) -> bool {
         && text
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._:".contains(byte))
+}
+
+/// `libNAME.so`, `libNAME.so.VERSION`.
+fn is_library(text: &[u8]) -> bool {
+    let is_of_names = |byte: &u8| byte.is_ascii_alphanumeric() || b"._+-".contains(byte);
+    let ends_well = text.ends_with(b".so") || text.windows(4).any(|part| part == b".so.");
+    text.len() < 128 && text.starts_with(b"lib") && ends_well && text.iter().all(is_of_names)
 }

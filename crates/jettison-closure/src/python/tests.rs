@@ -223,6 +223,15 @@ fn shared_libraries() {
         ],
         "Opens /usr/lib/x86_64-linux-gnu/libmagic.so.1\nOpens /usr/lib/libsodium.so.23",
     );
+    // Through a function of one's own, and by a short name to cffi.
+    check(
+        "for name in ('pango', 'libpango-1.0.so.0'): load(ffi, name)\nffi.dlopen('sodium')",
+        &[
+            ("usr/lib/libpango-1.0.so.0", ""),
+            ("usr/lib/libsodium.so.23", ""),
+        ],
+        "Opens /usr/lib/libpango-1.0.so.0\nOpens /usr/lib/libsodium.so.23",
+    );
 }
 
 #[test]

@@ -235,12 +235,18 @@ impl<'w> Reader<'w> {
         if !node.is_directory() || found.is_root() {
             return;
         }
+        let rest = &path[slash + 1..];
+        // A packaged script that names any file where it is started (`./$file`)
+        // means its caller's.
+        let is_packaged = self.own.as_ref().is_some_and(is_of_packages);
+        if is_packaged && pattern::is_bare(rest) && found == *self.world.working_directory {
+            return;
+        }
         if !is_system(&found) {
             self.family(&found, "chooses among the files");
             return;
         }
         // Of a system's directory only what fits.
-        let rest = &path[slash + 1..];
         let (first, deeper) = match rest.iter().position(|&byte| byte == b'/') {
             Some(at) => (&rest[..at], true),
             None => (rest, false),
@@ -290,6 +296,13 @@ pub(crate) fn existing(world: &World, base: &ImagePath, path: &[u8]) -> Option<I
         _ => base.join(path),
     };
     Some(written.unwrap_or_else(|_| node.path()))
+}
+
+/// True below the directories that only packages fill (FHS 3.0, 4.1).
+fn is_of_packages(path: &ImagePath) -> bool {
+    let path = path.as_bytes();
+    let mut places = [&b"usr/"[..], b"bin/", b"sbin/", b"lib/"].into_iter();
+    places.any(|place| path.starts_with(place)) && !path.starts_with(b"usr/local/")
 }
 
 /// Whether a directory is one of the system's.

@@ -23,6 +23,7 @@ mod hold;
 mod life;
 mod noise;
 mod patience;
+mod questions;
 mod reply;
 mod schedule;
 mod settle;

@@ -1,7 +1,6 @@
 //! One image sits one examination: every start of the schedule, every question
 //! of each start.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use jettison_sandbox::Container;
 
 use super::files::Files;
 use super::life::{Facts, Life, STOP_GRACE};
+use super::questions::Questions;
 use super::reply::{Reply, Shape};
 use super::schedule::{Question, Start};
 use crate::progress::ProgressItem;
@@ -19,9 +19,8 @@ use crate::prove::{RunError, Runner, run_error};
 const LISTENED: Duration = Duration::from_secs(3);
 /// How much longer than the original another image may take, at least.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// After the first answer a slow start is over; later answers are repeated
-/// this long.
-const WARM: Duration = Duration::from_millis(400);
+/// Ports of an unusual start may never open: many an image bears no other user.
+const UNUSUAL: Duration = Duration::from_secs(10);
 
 /// How an image answered a schedule.
 #[derive(Debug)]
@@ -113,26 +112,20 @@ pub(super) fn sit(
         }
     };
     let patience = (start.took * 5).max(PATIENCE).min(timeout);
-    if start.ends {
-        life.wait_for_end(patience)?;
-    } else if start.ports.is_empty() {
-        life.wait_for_end(LISTENED)?;
-    } else {
-        life.wait_for_ports(&start.ports, patience)?;
-    }
-    let ready = life.begin.elapsed();
-    if !start.pause.is_zero() {
-        life.wait_for_end(start.pause.min(patience))?;
-    }
+    let ready = wait(&life, start, patience, timeout)?;
     let ended_by_itself = life.ended()?;
     let label = |question: &Question| format!("{}: {}", start.label, question.probe);
     if let Some(first) = start.questions.first() {
         life.trace(&label(first), &mut sat.traces)?;
     }
-    let asked = start.questions.get(1..).unwrap_or_default();
+    let (stops, asked): (Vec<&Question>, Vec<&Question>) = start
+        .questions
+        .iter()
+        .skip(1)
+        .partition(|question| question.probe.action == Action::Stop);
     let mut replies = Vec::new();
-    let mut warm = false;
-    for question in asked.iter().filter(|q| q.probe.action != Action::Stop) {
+    let mut questions = Questions::new(&life, patience);
+    for &question in &asked {
         item.say(&format!("{} {}", start.label, question.probe));
         let begin = Instant::now();
         let reply = if start.ends && ended_by_itself.is_some() {
@@ -145,25 +138,23 @@ pub(super) fn sit(
                 Some((&label, &mut sat.traces)),
             )?
         } else {
-            let patience = if warm { WARM } else { patience };
-            let expected = question.expected;
-            let asked = Cell::new(0);
-            let reply = life.ask_until(&question.probe.action, expected, patience, |reply| {
-                asked.set(asked.get() + 1);
-                reply.shape() == expected
-            })?;
-            if !warm && asked.get() > 1 && reply.shape() == expected {
-                sat.early = Some(life.begin.elapsed().saturating_sub(ready));
-            }
-            warm = true;
-            reply
+            questions.ask(question)?
         };
         replies.push((reply, begin.elapsed()));
+        if questions.has_come_late() {
+            // Whoever was asked before that is asked now.
+            for (question, (reply, _)) in asked.iter().zip(&mut replies) {
+                if question.expected.is_an_answer() && !reply.shape().is_an_answer() {
+                    *reply = questions.ask(question)?;
+                }
+            }
+        }
         life.trace(&label(question), &mut sat.traces)?;
     }
+    sat.early = questions.answered_at().map(|at| at.saturating_sub(ready));
     // One that ended while it was asked ended by itself too.
     let ended_by_itself = life.ended()?;
-    if let Some(question) = asked.iter().find(|q| q.probe.action == Action::Stop) {
+    if let Some(question) = stops.first() {
         item.say(&format!("{} {}", start.label, question.probe));
         let begin = Instant::now();
         let reply = life.stop(STOP_GRACE.min(patience))?;
@@ -177,6 +168,31 @@ pub(super) fn sit(
         sat.kept = life.running.keep().map_err(run_error)?;
     }
     Ok(sat)
+}
+
+/// Waits until a start has ended, or seems ready; how long that took.
+fn wait(
+    life: &Life<'_>,
+    start: &Start,
+    patience: Duration,
+    timeout: Duration,
+) -> Result<Duration, RunError> {
+    if start.ends {
+        life.wait_for_end(patience)?;
+    } else if start.ports.is_empty() {
+        life.wait_for_end(LISTENED)?;
+    } else {
+        let until_open = match start.variation == Default::default() {
+            true => timeout,
+            false => patience.max(UNUSUAL).min(timeout),
+        };
+        life.wait_for_ports(&start.ports, until_open)?;
+    }
+    let ready = life.begin.elapsed();
+    if !start.pause.is_zero() {
+        life.wait_for_end(start.pause.min(patience))?;
+    }
+    Ok(ready)
 }
 
 /// A command in a container of its own, since the program has ended.
@@ -233,5 +249,10 @@ impl Shape {
     /// True for an answer that shows that the program works.
     pub(super) fn is_an_answer(self) -> bool {
         !matches!(self, Self::Silent)
+    }
+
+    /// True for an answer, and none that speaks of the server's own failure.
+    pub(super) fn is_proper(self) -> bool {
+        !matches!(self, Self::Silent | Self::Http(500..))
     }
 }

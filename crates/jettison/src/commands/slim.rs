@@ -1,6 +1,7 @@
 //! `jettison slim`: from any image to the smallest one that answers alike.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use jettison_engine::slim::{self as engine, SlimError, SlimRequest};
@@ -99,6 +100,7 @@ pub struct SlimArgs {
 
 /// Slims, proves, reports, and delivers what is whole.
 pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failure> {
+    let begun = Instant::now();
     let delivery = Delivery::read(&args.delivery)?;
     let complement = args.complement.as_deref().map(Location::parse).transpose();
     let complement = complement.map_err(flag("--complement"))?;
@@ -134,7 +136,7 @@ pub fn slim(args: &SlimArgs, global: &GlobalArgs, ui: &Ui) -> Result<Exit, Failu
         }
     }
     match args.format.format {
-        Format::Text => report::slim::text(&slimmed, &delivered, ui)?,
+        Format::Text => report::slim::text(&slimmed, &delivered, begun.elapsed(), ui)?,
         Format::Json => report::slim::json(&slimmed, &delivered, ui)?,
     }
     attached.map(|()| verdict.into())

@@ -1,6 +1,8 @@
 //! What became of a Dockerfile: its stages, the image, and whether it could be
 //! slimmed.
 
+use std::time::Duration;
+
 use jettison_dockerfile::outline::{Outline, Targets};
 use jettison_engine::dockerfile::{DockerfileBuilt, StageReport};
 use jettison_engine::slim::Slimmed;
@@ -29,7 +31,10 @@ pub fn text(
         ui.answer(&stages(&built.stages))?;
     }
     match slimmed {
-        Some(slimmed) => super::slim::text(slimmed, delivered, ui)?,
+        Some(slimmed) => {
+            let took = Duration::from_millis(slimmed.elapsed_ms);
+            super::slim::text(slimmed, delivered, took, ui)?
+        }
         None => super::build::places(delivered, ui)?,
     }
     if let Some(slimmed) = slimmed.filter(|slimmed| slimmed.evidence.verdict != Verdict::Whole)

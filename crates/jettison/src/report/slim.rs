@@ -1,5 +1,7 @@
 //! What `slim` made: before and after, what stayed and went, how it answered.
 
+use std::time::Duration;
+
 use jettison_engine::slim::{PackageRow, Sizes, Slimmed};
 use jettison_plan::{Comparison, Plan, Verdict};
 use serde::Serialize;
@@ -18,7 +20,12 @@ const STAYING: usize = 8;
 const WIDTH: usize = 40;
 
 /// For a person.
-pub fn text(slimmed: &Slimmed, delivered: &[Delivered], ui: &Ui) -> Result<(), Failure> {
+pub fn text(
+    slimmed: &Slimmed,
+    delivered: &[Delivered],
+    took: Duration,
+    ui: &Ui,
+) -> Result<(), Failure> {
     for note in &slimmed.plan.notes {
         ui.say(&format!("note: {note}"));
     }
@@ -28,7 +35,7 @@ pub fn text(slimmed: &Slimmed, delivered: &[Delivered], ui: &Ui) -> Result<(), F
     ui.answer(&sizes(slimmed))?;
     verify::text(&slimmed.evidence, ui)?;
     super::build::places(delivered, ui)?;
-    ui.answer(&summary(slimmed, delivered))
+    ui.answer(&summary(slimmed, delivered, took))
 }
 
 /// For a program.
@@ -135,9 +142,9 @@ fn sizes(slimmed: &Slimmed) -> String {
     format!("{}\n", table.render())
 }
 
-fn summary(slimmed: &Slimmed, delivered: &[Delivered]) -> String {
+fn summary(slimmed: &Slimmed, delivered: &[Delivered], took: Duration) -> String {
     let (before, after) = (&slimmed.before, &slimmed.after);
-    let time = milliseconds(slimmed.elapsed_ms);
+    let time = milliseconds(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     let became = format!(
         "{} became {} unpacked",
         bytes(before.unpacked_bytes),

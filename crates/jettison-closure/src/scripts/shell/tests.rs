@@ -152,6 +152,27 @@ fn files_that_are_sourced_read_and_named() {
     );
 }
 
+/// What lies where a program is started is the application's own business: a
+/// packaged script that is handed a name says nothing of it.
+#[test]
+fn any_file_of_the_working_directory() {
+    let script =
+        "#!/bin/sh\nfor f; do case $f in */*) ;; *) f=./$f ;; esac; cat \"$f\" ./$1; done\n";
+    let files = [
+        ("bin/sh", "\x7fELF"),
+        ("usr/bin/cat", "\x7fELF"),
+        ("usr/bin/ldd", script),
+        ("app/ldd", script),
+        ("app/data", ""),
+    ];
+    let image = Image::new(&files).below("app");
+    image.check("usr/bin/ldd", "Interpreter /bin/sh\nRuns /usr/bin/cat");
+    image.check(
+        "app/ldd",
+        "Interpreter /bin/sh\nRuns /usr/bin/cat\nFamily /app",
+    );
+}
+
 /// Scripts in the style of well-known images.
 #[test]
 fn entry_points() {
