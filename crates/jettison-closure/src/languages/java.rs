@@ -151,8 +151,8 @@ fn class_path(reader: &mut Reader, directory: &ImagePath, manifest: &[u8]) {
     }
 }
 
-/// The string constants of a class, or of the classes of a jar; not of the
-/// jars that lie in it, which are libraries.
+/// The string constants of a class, or of a jar's own classes; not of the
+/// libraries that lie or are unpacked in it.
 pub(crate) fn constants(node: Node, data: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     let mut take = |class: &[u8]| {
@@ -163,9 +163,11 @@ pub(crate) fn constants(node: Node, data: &[u8]) -> Vec<Vec<u8>> {
         take(data);
         return found;
     }
+    let own = own_package(data);
     let mut budget = MOST_CLASS_BYTES;
     for (name, entry) in zip::members(data) {
         if name.ends_with(b".class")
+            && is_own(name, own.as_deref())
             && let Some(class) = zip::content(data, entry, budget)
         {
             budget -= class.len();
@@ -175,6 +177,39 @@ pub(crate) fn constants(node: Node, data: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
+/// The first two parts of the package of the class that a jar starts, as in
+/// `com/example/`: what is unpacked beside it is of others. None where nothing
+/// is started.
+fn own_package(jar: &[u8]) -> Option<Vec<u8>> {
+    let manifest = zip::member(jar, b"META-INF/MANIFEST.MF", MOST_MANIFEST_BYTES)?;
+    let manifest = String::from_utf8_lossy(&manifest);
+    let value = |key: &str| {
+        let mut lines = manifest.lines();
+        lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+    };
+    // Spring Boot's launcher is the one, what it launches the other.
+    let class = value("Start-Class").or_else(|| value("Main-Class"))?.trim();
+    let (package, _) = class.rsplit_once('.').unwrap_or_default();
+    let parts = package.split('.').filter(|part| !part.is_empty()).take(2);
+    Some(
+        parts
+            .flat_map(|part| [part, "/"])
+            .collect::<String>()
+            .into_bytes(),
+    )
+}
+
+/// True for a class of the application itself.
+fn is_own(class: &[u8], package: Option<&[u8]>) -> bool {
+    let mut places = [&b"BOOT-INF/classes/"[..], b"WEB-INF/classes/"].into_iter();
+    match package {
+        _ if places.any(|place| class.starts_with(place)) => true,
+        None => true,
+        Some(b"") => !class.contains(&b'/'),
+        Some(package) => class.starts_with(package),
+    }
+}
+
 /// Whether a file is a jar that is read.
 pub(crate) fn is_jar(node: Node, data: &[u8]) -> bool {
     data.starts_with(b"PK\x03\x04")
@@ -182,4 +217,24 @@ pub(crate) fn is_jar(node: Node, data: &[u8]) -> bool {
         && [&b".jar"[..], b".war", b".ear"]
             .iter()
             .any(|end| node.name().ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own;
+
+    #[test]
+    fn classes_of_the_application() {
+        for (class, package, expected) in [
+            ("com/shop/api/Main.class", Some("com/shop/"), true),
+            ("org/h2/Driver.class", Some("com/shop/"), false),
+            ("BOOT-INF/classes/other/A.class", Some("com/shop/"), true),
+            ("Main.class", Some(""), true),
+            ("org/h2/Driver.class", Some(""), false),
+            ("org/h2/Driver.class", None, true),
+        ] {
+            let found = is_own(class.as_bytes(), package.map(str::as_bytes));
+            assert_eq!(found, expected, "{class} {package:?}");
+        }
+    }
 }

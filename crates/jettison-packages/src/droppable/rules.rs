@@ -223,7 +223,12 @@ impl File<'_> {
         if self.directories.last() == Some(&&b"__pycache__"[..]) && self.ends(&[".pyc"]) {
             return Some(Class::Bytecode);
         }
-        if let Some(below) = self.below_last("node_modules") {
+        // Debian has its packages of Node there.
+        let shared = || match self.directories {
+            [b"usr", b"share", b"nodejs", below @ ..] => Some(below),
+            _ => None,
+        };
+        if let Some(below) = self.below_last("node_modules").or_else(shared) {
             return self.npm(below);
         }
         let site = self
@@ -238,8 +243,14 @@ impl File<'_> {
             return matches!(*top, b"test" | b"spec").then_some(Class::Tests);
         }
         let is_perls = |part: &&[u8]| matches!(*part, b"perl" | b"perl5");
-        if self.ends(&[".pod"]) && self.directories.iter().any(is_perls) {
-            return Some(Class::PerlManual);
+        if self.directories.iter().any(is_perls) {
+            let is_core = self.directories.last() == Some(&&b"CORE"[..]);
+            if self.ends(&[".pod"]) {
+                return Some(Class::PerlManual);
+            }
+            if is_core && self.is_header() {
+                return Some(Class::Headers);
+            }
         }
         self.python_library()
     }
@@ -268,6 +279,9 @@ impl File<'_> {
         if self.ends(&[".d.ts", ".d.mts", ".d.cts"]) && *package != b"typescript" {
             return Some(Class::TypeDeclarations);
         }
+        if let Some(class) = self.native_source(inside) {
+            return Some(class);
+        }
         let test: [&[u8]; 9] = [
             b"test",
             b"tests",
@@ -290,6 +304,19 @@ impl File<'_> {
         (inside.is_empty() && is_text && known.contains(&stem)).then_some(Class::Documentation)
     }
 
+    /// What node-gyp made a native module of, and what it made on the way.
+    fn native_source(&self, inside: &[&[u8]]) -> Option<Class> {
+        let is_object = inside.contains(&&b"obj.target"[..]) || self.ends(&[".o", ".a"]);
+        if is_object {
+            return Some(Class::StaticLibraries);
+        }
+        if self.ends(&[".h", ".hh", ".hpp"]) {
+            return Some(Class::Headers);
+        }
+        let is_source = self.ends(&[".c", ".cc", ".cpp", ".cxx", ".gyp", ".gypi"]);
+        is_source.then_some(Class::BuildDescriptions)
+    }
+
     /// What Python's own library has and distributions ship apart.
     fn python_library(&self) -> Option<Class> {
         let at = self.directories.windows(2).position(|two| {
@@ -310,6 +337,11 @@ impl File<'_> {
                 ]
                 | [b"distutils" | b"lib2to3", b"tests", ..]
         );
+        let is_test = is_test
+            || matches!(inside, [b"lib-dynload"])
+                && ["_test", "_ctypes_test", "_xxtest"]
+                    .iter()
+                    .any(|start| self.name.starts_with(start.as_bytes()));
         if is_test {
             return Some(Class::Tests);
         }
@@ -528,6 +560,30 @@ mod tests {
             ("usr/share/locale/de/LC_MESSAGES/x.mo", None),
             ("usr/share/perl/5.36.0/pod/perldiag.pod", Some(PerlManual)),
             ("app/perldiag.pod", None),
+            (
+                "usr/lib/x86_64-linux-gnu/perl/5.36.0/CORE/perl.h",
+                Some(Headers),
+            ),
+            ("usr/lib/x86_64-linux-gnu/perl/5.36.0/CORE/libperl.so", None),
+            (
+                "app/node_modules/sql/deps/sqlite3.c",
+                Some(BuildDescriptions),
+            ),
+            (
+                "app/node_modules/sql/build/Release/obj.target/x.d",
+                Some(StaticLibraries),
+            ),
+            ("app/node_modules/sql/build/Release/sql.node", None),
+            (
+                "usr/share/nodejs/@types/node/fs.d.ts",
+                Some(TypeDeclarations),
+            ),
+            ("usr/share/nodejs/sql/x.js", None),
+            (
+                "usr/lib/python3.11/lib-dynload/_testcapi.cpython-311.so",
+                Some(Tests),
+            ),
+            ("usr/lib/python3.11/lib-dynload/_json.cpython-311.so", None),
             ("usr/local/lib/python3.11/idlelib/run.py", Some(PythonTools)),
             ("app/idlelib/run.py", None),
             ("usr/include/stdio.h", Some(Headers)),
