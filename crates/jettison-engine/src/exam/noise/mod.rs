@@ -2,6 +2,7 @@
 //! question show what varies; what they agree on, the other image must say
 //! too. Nothing is passed over because it looks like a date.
 
+mod counters;
 mod lines;
 mod pattern;
 
@@ -100,6 +101,9 @@ fn text_finding(texts: &[&str], text: &str, reading: Reading, varies: bool) -> F
                 count => format!("{count} places vary"),
             };
             return Finding::Noise(format!("{places}: {}", example.join(", ")));
+        }
+        if let Some(count) = counters::varying(texts, text) {
+            return Finding::Noise(format!("it is a page of counters, {count} of which vary"));
         }
         if pattern.is_none_or(|pattern| pattern.is_empty()) && line_count(first) < 2 {
             return shape(texts, text);
