@@ -11,8 +11,9 @@ pub struct Limits {
     pub path_bytes: usize,
     /// Components of one path. `PATH_MAX` allows 2 048; nothing honest nests so deep.
     pub path_depth: usize,
-    /// Bytes of all paths, link targets and extended attributes together,
-    /// which are held in memory. Half a million honest entries have about 50 MB.
+    /// Bytes of all paths, link targets, owners and extended attributes
+    /// together, which are held in memory; and once more of the paths where
+    /// entries come to lie, links followed. Half a million honest entries have about 50 MB.
     pub name_bytes: u64,
     /// Decompressed bytes of all layers together.
     pub unpacked_bytes: u64,
@@ -55,7 +56,7 @@ impl Limits {
         ("path-depth", "components of one path"),
         (
             "name-bytes",
-            "bytes of all paths, link targets and extended attributes together, which are held in memory",
+            "bytes of all paths, link targets, owners and extended attributes together, which are held in memory; and of the paths where entries come to lie",
         ),
         (
             "unpacked-bytes",

@@ -18,7 +18,7 @@ pub(super) fn scan(survey: &mut Survey) -> (Installed, Vec<String>) {
         database_bytes: DATABASES.file_bytes,
         ..PackageLimits::default()
     };
-    let installed = installed::scan(&files, &limits);
+    let installed = installed::scan_packages(&files, &limits);
     let mut notes = installed.notes.clone();
     if left_out > 0 {
         notes.push(format!(

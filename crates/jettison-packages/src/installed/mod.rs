@@ -45,6 +45,8 @@ pub trait Files {
     fn content(&self, path: &ImagePath) -> Option<Cow<'_, [u8]>>;
     /// Every path of the tree, once each.
     fn for_each_path(&self, visit: &mut dyn FnMut(&ImagePath, bool));
+    /// Whether there is a directory at this path, no link followed.
+    fn is_directory(&self, path: &ImagePath) -> bool;
     /// A directory with every link in its path followed inside the image; none
     /// where there is no such directory.
     fn real_directory(&self, directory: &ImagePath) -> Option<ImagePath>;
@@ -227,8 +229,17 @@ impl Installed {
     }
 }
 
-/// Reads every package database of a tree.
+/// Reads every package database of a tree, and finds the units of modules.
 pub fn scan(files: &dyn Files, limits: &PackageLimits) -> Installed {
+    read(files, limits, true)
+}
+
+/// Reads every package database of a tree; units are not looked for.
+pub fn scan_packages(files: &dyn Files, limits: &PackageLimits) -> Installed {
+    read(files, limits, false)
+}
+
+fn read(files: &dyn Files, limits: &PackageLimits, wants_units: bool) -> Installed {
     let mut scan = Scan {
         files,
         limits,
@@ -266,7 +277,7 @@ pub fn scan(files: &dyn Files, limits: &PackageLimits) -> Installed {
             draft.package.of.distribution = Some(distribution.clone());
         }
     }
-    let (owners, units) = Owners::build(files, &mut drafts);
+    let (owners, units) = Owners::build(files, &mut drafts, wants_units);
     if !needs::resolve(files, &owners, &mut drafts) {
         notes.push("packages need more of each other than is followed".to_owned());
     }

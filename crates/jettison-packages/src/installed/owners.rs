@@ -68,16 +68,13 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    /// Distributes the tree's paths among packages and units.
-    pub(super) fn build(files: &dyn Files, drafts: &mut [Draft]) -> (Self, Vec<Unit>) {
-        let mut all = Vec::new();
-        files.for_each_path(&mut |path, is_directory| {
-            if !is_directory {
-                all.push(path.clone());
-            }
-        });
-        all.sort_unstable();
-
+    /// Distributes the tree's paths among packages, and units where they are
+    /// wanted: without them nothing is held of what no package owns.
+    pub(super) fn build(
+        files: &dyn Files,
+        drafts: &mut [Draft],
+        wants_units: bool,
+    ) -> (Self, Vec<Unit>) {
         let mut listed: HashMap<ImagePath, u32> = HashMap::new();
         let mut below: HashMap<ImagePath, u32> = HashMap::new();
         let mut directories = Vec::new();
@@ -96,7 +93,7 @@ impl Owners {
                 let Some(real) = real_path(files, &mut real_directories, path) else {
                     continue;
                 };
-                if files.real_directory(&real).as_ref() == Some(&real) {
+                if files.is_directory(&real) {
                     directories.push((real, index));
                 } else if !holds {
                     // The first to claim wins: the system's packages come
@@ -116,9 +113,19 @@ impl Owners {
             let claimed = listed.get(path).copied();
             claimed.or_else(|| nearest(&below, path.as_bytes()))
         };
+        let mut all = Vec::new();
+        files.for_each_path(&mut |path, is_directory| {
+            if !is_directory && (wants_units || owner(path).is_some()) {
+                all.push(path.clone());
+            }
+        });
+        all.sort_unstable();
         let owners: Vec<Option<u32>> = all.iter().map(owner).collect();
         let packages: Vec<&Package> = drafts.iter().map(|draft| &draft.package).collect();
-        let (mut units, unit_of) = units::assign(&all, &owners, &packages);
+        let (mut units, unit_of) = match wants_units {
+            true => units::assign(&all, &owners, &packages),
+            false => (Vec::new(), vec![None; all.len()]),
+        };
 
         let mut places = Vec::new();
         for ((path, owner), unit) in all.into_iter().zip(owners).zip(unit_of) {

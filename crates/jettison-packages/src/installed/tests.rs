@@ -40,6 +40,10 @@ impl Files for Memory {
         self.directories.iter().for_each(|path| visit(path, true));
     }
 
+    fn is_directory(&self, path: &ImagePath) -> bool {
+        self.directories.contains(path)
+    }
+
     fn real_directory(&self, directory: &ImagePath) -> Option<ImagePath> {
         for (link, target) in &self.links {
             if directory.starts_with(link) {
@@ -422,6 +426,11 @@ impl Files for Host {
         self.paths
             .iter()
             .for_each(|(path, is_directory)| visit(path, *is_directory));
+    }
+
+    fn is_directory(&self, path: &ImagePath) -> bool {
+        let found = std::fs::symlink_metadata(host_path(path));
+        found.is_ok_and(|found| found.is_dir())
     }
 
     fn real_directory(&self, directory: &ImagePath) -> Option<ImagePath> {

@@ -37,6 +37,11 @@ impl Files for TreeFiles<'_> {
         }
     }
 
+    fn is_directory(&self, path: &ImagePath) -> bool {
+        let node = self.tree.get(path);
+        node.is_some_and(|node| node.is_directory())
+    }
+
     fn real_directory(&self, directory: &ImagePath) -> Option<ImagePath> {
         let node = self.tree.resolve(directory, Follow::All).ok()?;
         node.is_directory().then(|| node.path())
