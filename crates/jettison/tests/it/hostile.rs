@@ -217,7 +217,7 @@ fn much_beside_the_entries() {
     };
     for (what, image) in [
         ("owners", many(590_000, owners)),
-        ("attributes", many(590_000, attributes)),
+        ("attributes", many(300_000, attributes)),
         ("depth", many(2_400, deep)),
         ("length", many(40_000, long)),
     ] {
