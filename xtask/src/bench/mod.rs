@@ -3,6 +3,7 @@
 
 pub(crate) mod baseline;
 mod dockerfile;
+mod first_build;
 mod image_sizes;
 mod input;
 mod inspect;
@@ -25,7 +26,7 @@ use crate::{Problem, workspace};
 const HELP: &str = "\
 Usage: cargo xtask bench [--runs N] [--list] [NAME…]
 
-Runs all benches, or those named, and writes docs/results/NAME.json.
+Runs all benches, or those named, and writes docs/results/NAME.json, or NAME.txt where words are shown.
   --runs N   How often each command is measured [default: 5]
   --list     List the benches
 ";
@@ -66,6 +67,15 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ),
 ];
 
+type Show = fn(&Context) -> Result<String, Problem>;
+
+/// What is shown as it was said, by the name of its result.
+const SHOWN: &[(&str, &str, Show)] = &[(
+    "first-build",
+    "what the first command of the README answers",
+    first_build::run,
+)];
+
 /// What every bench is handed.
 pub(crate) struct Context {
     root: PathBuf,
@@ -93,36 +103,41 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
             "--list" => {
                 BENCHES
                     .iter()
-                    .for_each(|(name, what, _)| println!("{name:24} {what}"));
+                    .map(|(name, what, _)| (name, what))
+                    .chain(SHOWN.iter().map(|(name, what, _)| (name, what)))
+                    .for_each(|(name, what)| println!("{name:24} {what}"));
                 return Ok(());
             }
             "--help" | "-h" => {
                 print!("{HELP}");
                 return Ok(());
             }
-            name if BENCHES.iter().any(|(known, ..)| *known == name) => names.push(name),
+            name if is_known(name) => names.push(name),
             other => {
                 return Err(format!("bench: no such bench or option: {other}\n\n{HELP}").into());
             }
         }
     }
     let context = Context::prepare(runs)?;
+    let is_wanted = |name: &&str| names.is_empty() || names.contains(name);
+    let results = context.root.join("docs/results");
     let mut failed = Vec::new();
-    for (name, what, bench) in BENCHES {
-        if !names.is_empty() && !names.contains(name) {
-            continue;
+    for (name, what, show) in SHOWN.iter().filter(|(name, ..)| is_wanted(name)) {
+        println!("\n{name}: {what}");
+        match show(&context) {
+            Ok(words) => std::fs::write(results.join(format!("{name}.txt")), words)?,
+            Err(problem) => {
+                println!("could not be shown: {problem}");
+                failed.push(*name);
+            }
         }
+    }
+    for (name, what, bench) in BENCHES.iter().filter(|(name, ..)| is_wanted(name)) {
         println!("\n{name}: {what}");
         match bench(&context) {
             Ok(record) => {
                 print!("{record}");
-                record.write(
-                    &context
-                        .root
-                        .join("docs/results")
-                        .join(format!("{name}.json")),
-                    runs,
-                )?;
+                record.write(&results.join(format!("{name}.json")), runs)?;
             }
             Err(problem) => {
                 println!("could not measure: {problem}");
@@ -134,6 +149,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Problem> {
         [] => crate::docs::run(&[]),
         failed => Err(format!("could not measure {}", failed.join(", ")).into()),
     }
+}
+
+fn is_known(name: &str) -> bool {
+    let benches = BENCHES.iter().map(|(known, ..)| known);
+    let shown = SHOWN.iter().map(|(known, ..)| known);
+    benches.chain(shown).any(|known| *known == name)
 }
 
 impl Context {

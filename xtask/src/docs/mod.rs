@@ -99,7 +99,7 @@ fn pages_with_tables(root: &Path, parts: Tables) -> Result<Pages, Problem> {
     Ok(pages)
 }
 
-/// `NAME` is the table of `docs/results/NAME.json`, `NAME-goals` what it was to reach.
+/// `NAME` is the table of `docs/results/NAME.json`, `NAME-goals` what it was to reach; or the words of `docs/results/NAME.txt`.
 fn tables(folder: &Path) -> Result<Tables, Problem> {
     let mut tables = Tables::new();
     let Ok(entries) = std::fs::read_dir(folder) else {
@@ -107,14 +107,20 @@ fn tables(folder: &Path) -> Result<Tables, Problem> {
     };
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
         let name = path
             .file_stem()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        let has_extension = |wanted: &str| path.extension().is_some_and(|own| own == wanted);
+        if has_extension("txt") {
+            let words = std::fs::read_to_string(&path)?;
+            tables.insert(name, format!("```text\n{}\n```", words.trim_end()));
+            continue;
+        }
+        if !has_extension("json") {
+            continue;
+        }
         let wrong = |problem: String| format!("{}: {problem}", path.display());
         let result: Value = serde_json::from_slice(&std::fs::read(&path)?)
             .map_err(|error| wrong(error.to_string()))?;
