@@ -64,6 +64,8 @@ impl<'t> Pattern<'t> {
         for other in others {
             literals = common(&literals, other)?;
         }
+        // Measured in no time at all, and in some another time.
+        literals.retain(|token| !is_no_number(token));
         let mut places = Vec::new();
         for text in &tokenised {
             places.push(positions(&literals, text)?);
@@ -122,9 +124,38 @@ impl<'t> Pattern<'t> {
             longest: texts.iter().map(|text| weight(text)).max().unwrap_or(0),
             example,
         };
+        pattern.widen();
         pattern.untie();
         pattern.literal = pattern.runs.iter().map(|run| weight(run)).sum();
         pattern
+    }
+
+    /// A fraction varies with what stands before its point, and a number with
+    /// its sign, though they were the same by chance: `0.4` and `0.7` are
+    /// numbers like `6.8`.
+    fn widen(&mut self) {
+        for n in 1..self.gaps.len() {
+            let (Some(gap), Some(run)) = (&mut self.gaps[n], self.runs.get_mut(n - 1)) else {
+                continue;
+            };
+            if !gap.numeric {
+                continue;
+            }
+            let before = run.len();
+            let is_digits = |token: &str| token.bytes().all(|byte| byte.is_ascii_digit());
+            if let [.., beside, whole, "."] = run.as_slice()
+                && is_digits(whole)
+                && *beside != "."
+            {
+                run.truncate(before - 2);
+            }
+            if let [.., beside, "-"] = run.as_slice()
+                && beside.trim().is_empty()
+            {
+                run.pop();
+            }
+            gap.longest += before - run.len();
+        }
     }
 
     /// Drops short literals between gaps that hold more than numbers: shared
@@ -219,8 +250,17 @@ fn gap<'a>(contents: impl Iterator<Item = &'a str> + Clone) -> Option<Gap> {
 }
 
 fn is_numeric(text: &str) -> bool {
-    text.chars()
-        .all(|c| c.is_ascii_digit() || c.is_whitespace() || ".,:+-/%".contains(c))
+    let is_beside = |c: char| c.is_whitespace() || ".,:+-/%".contains(c);
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split(is_beside)
+        .all(|part| is_number(part) || is_no_number(part))
+}
+
+/// True for what printf says of a number that is none (C11, 7.21.6.1): what was
+/// divided by a time that was too short to be measured.
+fn is_no_number(token: &str) -> bool {
+    let words = ["inf", "infinity", "nan"];
+    words.iter().any(|word| token.eq_ignore_ascii_case(word))
 }
 
 /// Letters and digits.
@@ -315,6 +355,17 @@ mod tests {
             &["id=8f3c-11aa end", "id=90ab-77bc end"],
             &["id=0000-ffff end", "id=12 end"],
             &["id=8f3c-11aa", "error end"],
+        );
+        check(
+            &[
+                "ping: inf a second, -nan, p50=0.4",
+                "ping: inf a second, -nan, p50=0.7",
+            ],
+            &["ping: 1428.57 a second, 0.9, p50=6.8"],
+            &[
+                "ping: no a second, -nan, p50=0.4",
+                "ping: inf a minute, -nan, p50=0.4",
+            ],
         );
         check(&["same", "same"], &[], &["other", "same same", ""]);
         check(&["x", ""], &["y"], &[&"long ".repeat(50)]);
