@@ -1,11 +1,9 @@
 //! Why this base and not another: the choices side by side, sizes measured now.
 
-use jettison_image::Follow;
-use jettison_image::account::{Contents, Survey, SurveyOptions};
 use jettison_packages::base::{Part, Selection};
 use serde::Serialize;
 
-use super::config::CA_BUNDLE;
+use super::at_hand::{self, Found, look};
 use super::parts::{BaseChoice, Decision};
 use super::settings::said;
 use super::{BuildError, BuildRequest, Built};
@@ -41,13 +39,6 @@ struct Measured {
     found: Option<Found>,
 }
 
-/// What was looked for in an image.
-struct Found {
-    ca_certificates: bool,
-    time_zones: bool,
-    shell: bool,
-}
-
 /// Compares the bases that a static program could stand on.
 pub fn explain(
     request: &BuildRequest,
@@ -74,26 +65,21 @@ pub fn explain(
             .map(|composed| composed.base.size_bytes())
             .map_err(|error| error.to_string()),
         found: match choice {
-            BaseChoice::Image(_) => Some(look(built, context)?),
+            BaseChoice::Image(_) => Some(look(&built.image, context)?),
             _ => None,
         },
     };
-    Ok(options(&choice, &built.decisions, &measured))
-}
-
-fn look(built: &Built, context: &Context) -> Result<Found, BuildError> {
-    let options = SurveyOptions {
-        contents: Contents::Unhashed,
-        threads: 1,
-        ..SurveyOptions::default()
-    };
-    let survey = Survey::read(&built.image, &options, context.limits())?;
-    let has = |path: &str| survey.tree().resolve(path, Follow::All).is_ok();
-    Ok(Found {
-        ca_certificates: has(CA_BUNDLE),
-        time_zones: has("/usr/share/zoneinfo"),
-        shell: has("/bin/sh"),
-    })
+    let mut options = options(&choice, &built.decisions, &measured);
+    // Last what others are, the one that was chosen aside.
+    let platform = built.image.config.platform();
+    let others = at_hand::options(&platform, context);
+    let is_known = |other: &BaseOption| options.iter().any(|option| option.name == other.name);
+    let others: Vec<BaseOption> = others
+        .into_iter()
+        .filter(|other| !is_known(other))
+        .collect();
+    options.extend(others);
+    Ok(options)
 }
 
 fn base_bytes(built: &Built) -> u64 {
@@ -129,6 +115,7 @@ fn options(choice: &BaseChoice, decisions: &[Decision], measured: &Measured) -> 
     };
     if *choice == BaseChoice::Auto && !kept.is_empty() {
         let found = Found {
+            unpacked_bytes: measured.own,
             ca_certificates: kept.contains(&"ca-certificates"),
             time_zones: kept.contains(&"tzdata"),
             shell: false,

@@ -4,6 +4,7 @@
 //! step is a file of this folder; here is only their order.
 
 pub(crate) mod assemble;
+mod at_hand;
 mod compile;
 mod config;
 mod explain;

@@ -39,6 +39,34 @@ fn layers(document: &Value) -> Vec<String> {
 }
 
 #[test]
+fn well_known_bases_that_lie_at_hand_are_explained() {
+    if !have("go") {
+        return;
+    }
+    let bench = Bench::go(SERVICE);
+    let named = |document: &Value| -> Vec<Value> {
+        let options = document["base_options"].as_array().unwrap().iter();
+        options
+            .filter(|option| option["name"] == "alpine")
+            .cloned()
+            .collect()
+    };
+    let before = bench.document(["--explain"]);
+    assert_eq!(named(&before), [Value::Null; 0]);
+    // A stand-in: the program itself.
+    bench.build(["-t", "alpine", "--no-load"]).says(0, &[]);
+    let after = bench.document(["--explain"]);
+    let [row] = &named(&after)[..] else {
+        panic!("{after}")
+    };
+    assert!(row["unpacked_bytes"].as_u64().unwrap() > 1_000_000, "{row}");
+    assert_eq!(
+        (&row["shell"], &row["chosen"]),
+        (&false.into(), &false.into())
+    );
+}
+
+#[test]
 fn every_destination_is_read_by_skopeo() {
     if !have("go") || !have("skopeo") {
         return;
