@@ -172,3 +172,49 @@ fn a_packed_program_is_smaller_and_runs() {
     let said = ran(bench.jettison().args(["run", "-q", "packed:1"]));
     assert_eq!(said.stdout, "Hello, world!\n", "{}", said.text());
 }
+
+/// A stand-in for Alpine: its records, a shell without a libc, and its users.
+#[test]
+fn a_static_program_on_alpine() {
+    if !have("go") || !have("busybox") {
+        return;
+    }
+    let bench = Bench::go(
+        "package main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc main() {\n\
+         \ttext, _ := os.ReadFile(\"/etc/os-release\")\n\tfmt.Print(string(text))\n}\n",
+    );
+    let files = bench.path("alpine");
+    fs::create_dir_all(files.join("apk")).unwrap();
+    let shell = output("sh", &["-c", "command -v busybox"]);
+    fs::copy(shell.trim(), files.join("busybox")).unwrap();
+    let records = "P:busybox\nV:1.36.1-r29\nA:x86_64\nF:bin\nR:busybox\n\n";
+    for (name, content) in [
+        ("apk/installed", records),
+        ("os-release", "ID=alpine\nVERSION_ID=3.20.1\n"),
+        (
+            "passwd",
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/sbin/nologin\n",
+        ),
+        (
+            "Dockerfile",
+            "FROM scratch\nCOPY --chmod=755 busybox /bin/busybox\nCOPY apk /lib/apk/db\n\
+             COPY os-release passwd /etc/\nRUN [\"/bin/busybox\", \"ln\", \"-s\", \"busybox\", \"/bin/sh\"]\n",
+        ),
+    ] {
+        fs::write(files.join(name), content).unwrap();
+    }
+    let mut base = bench.jettison();
+    base.args(["build", "alpine", "--no-slim", "-t", "alpine:3.20"]);
+    ran(&mut base).says(0, &[]);
+    let made = bench.document(["--base", "alpine:3.20", "-t", "made", "--explain"]);
+    assert_eq!(made["verdict"], "whole", "{made}");
+    let options = made["base_options"].as_array().unwrap();
+    let chosen = options.iter().find(|option| option["chosen"] == true);
+    let chosen = chosen.expect("one is chosen");
+    assert_eq!(
+        (&chosen["name"], &chosen["shell"]),
+        (&"alpine:3.20".into(), &true.into())
+    );
+    ran(bench.jettison().args(["run", "made"])).says(0, &["ID=alpine"]);
+    ran(bench.jettison().args(["inspect", "made"])).says(0, &["busybox (apk)"]);
+}
